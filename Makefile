@@ -1,0 +1,63 @@
+# Everything from nothing: `make demo` and `make test` need Python >= 3.11, make, and the Python and Maven registries.
+PYTHON ?= python3
+BIN := .venv/bin
+SEED ?= 7
+ROUNDS ?= 34
+
+.PHONY: help demo test unit test-platform chaos bench bench-pipeline lint format docs constraints clean
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+.venv/.runtime: constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kunobs needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/.dev: .venv/.runtime constraints-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints-dev.txt
+	touch $@
+
+demo: .venv/.runtime ## Real Kafka x 2 and Elasticsearch, events through both legs, counted to the last one
+	$(BIN)/kunobs demo
+
+test: .venv/.dev ## Tier 1: unit, contract, integration on real Kafka and Elasticsearch, packaging
+	$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/packaging -m "not chaos"
+
+unit: .venv/.dev ## The fast tests only
+	$(BIN)/python -m pytest tests/unit -q
+
+test-platform: .venv/.dev ## Tier 2: installs Debian packages, builds Go tools, runs the rest
+	bash tools/install-platform.sh
+	$(BIN)/python -m pytest tests/platform
+
+chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=)
+	SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/integration -k "faults or chaos" -s
+
+bench: bench-pipeline ## Every benchmark
+
+bench-pipeline: .venv/.dev ## Both legs against peers; writes benchmarks/results/pipeline.json
+	$(BIN)/python -m benchmarks.pipeline
+
+lint: .venv/.dev ## ruff, mypy, dependency rule, generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/unit/test_architecture.py tests/unit/test_catalogue_docs.py tests/unit/test_config_docs.py
+
+format: .venv/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: .venv/.dev ## Write the generated docs again
+	$(BIN)/python -m kunobs.catalogue.docs > docs/metrics.md
+	$(BIN)/python -m kunobs.config.docs > docs/config.md
+
+constraints: .venv/.dev ## Pin the dependencies again
+	$(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --extra all --all-build-deps -o constraints.txt pyproject.toml
+	$(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --allow-unsafe --extra dev --all-build-deps -c constraints.txt -o constraints-dev.txt pyproject.toml
+
+clean: ## Remove what was built here (the stack's data and the cache stay)
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Tests, by what they need: nothing (unit), a fake and the real thing (contract), `kunobs local` (integration)."""
