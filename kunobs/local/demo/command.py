@@ -1,0 +1,143 @@
+"""The command line of `kunobs demo`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import math
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kunobs.clock import SYSTEM_CLOCK
+from kunobs.errors import KunobsError, UsageError
+from kunobs.log import setup
+
+if TYPE_CHECKING:
+    from kunobs.local.demo.run import Outcome, Plan
+    from kunobs.local.stack import LocalStack
+
+DEFAULT_SECONDS = 20.0
+DEFAULT_RATE = 1000.0
+_INTERRUPTED = 130
+
+
+def demo(
+    input_: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="EVENTS.ndjson[.gz]", help="Send these lines instead of generated ones."),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, help=f"How long to send: {DEFAULT_SECONDS:.0f} without --input, else to its end."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, help=f"Records a second: {DEFAULT_RATE:.0f} without --input, else as fast as Kafka takes them."
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Real Kafka and Elasticsearch, log events through both legs, and books that are settled at the far end.
+
+    Exit code 0 when every record is accounted for, 1 when not or when something failed, 2 for wrong usage.
+    """
+    try:
+        # Here, because the plain install has the command line but not what the demo stands on.
+        from kunobs.local.demo.run import STACK, Demo
+        from kunobs.local.progress import reporter_for
+        from kunobs.local.stack import LocalStack
+    except ImportError as error:
+        raise UsageError(f"`kunobs demo` needs {error.name}", hint="pip install 'kunobs[all]'") from error
+    setup("warning")
+    reporter = reporter_for(sys.stderr)
+    stack = LocalStack(STACK, reporter=reporter)
+    run = Demo(stack, reporter=reporter, out=sys.stderr, environ=os.environ, clock=SYSTEM_CLOCK)
+    plan = _plan(input_, seconds, rate)
+    try:
+        with terminate_as_interrupt():
+            outcome = run.run(plan)
+    except KeyboardInterrupt:
+        typer.echo(f"\ninterrupted; both legs are stopped\n{_stack_is_up(stack)}", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    except KunobsError as error:
+        error.hint = "\n".join(filter(None, (error.hint, _stack_is_up(stack))))
+        raise
+    # A file's lines may be of any time.
+    _print(outcome, stack, as_json=json, since=" --since 365d" if input_ else "")
+    if not outcome.books.balanced:
+        raise typer.Exit(1)
+
+
+def _plan(input_: Path | None, seconds: float | None, rate: float | None) -> Plan:
+    from kunobs.local.demo.run import Plan
+    from kunobs.local.demo.source import FileSource, GeneratedSource
+
+    for name, value in (("--seconds", seconds), ("--rate", rate)):
+        if value is not None and not math.isfinite(value):
+            raise UsageError(f"{name} must be a number, not {value}", hint=f"kunobs demo {name} 10")
+    if input_ is not None:
+        return Plan(FileSource(input_), rate, seconds)
+    rate, seconds = rate or DEFAULT_RATE, seconds or DEFAULT_SECONDS
+    return Plan(GeneratedSource(rate=rate, seconds=seconds, clock=SYSTEM_CLOCK), rate, seconds + 1)
+
+
+def _print(outcome: Outcome, stack: LocalStack, *, as_json: bool, since: str) -> None:
+    from rich.console import Console
+
+    from kunobs.local.demo.table import summary, summary_table
+
+    books = outcome.books
+    if as_json:
+        typer.echo(jsonlib.dumps(summary(books, outcome.latency, outcome.took), ensure_ascii=False, indent=2))
+    else:
+        console = Console(highlight=False)
+        console.print(summary_table(books, outcome.latency))
+    for wrong in books.wrongs:
+        typer.echo(f"the books do not balance: {wrong}", err=True)
+    if not as_json:
+        if books.balanced:
+            typer.echo(f"balanced: every record is accounted for on both legs, {outcome.took:.0f} s from first to last")
+        typer.echo(_try_next(outcome, stack, since=since))
+
+
+def _try_next(outcome: Outcome, stack: LocalStack, *, since: str) -> str:
+    busiest = outcome.books.fanout.done.most_common(1)
+    namespace = busiest[0][0] if busiest else "NAMESPACE"
+    return f"""
+try next:
+  export KUNOBS_CONFIG={shlex.quote(str(stack.config_path))}
+  kunobs tail {namespace}
+  kunobs search {namespace}{since}
+  curl '{stack.elasticsearch_url}/_cat/indices/logs-k8s-*?v&s=docs.count:desc'
+{_stack_is_up(stack)}"""
+
+
+def _stack_is_up(stack: LocalStack) -> str:
+    running = [status for status in stack.status() if status.pid is not None]
+    if not running:
+        return ""
+    where = ", ".join(f"{status.name} {status.endpoint}" for status in running)
+    return f"the stack is up: {where}\nstop it: kunobs local down --stack {stack.name}   # --wipe deletes its data too"
+
+
+@contextmanager
+def terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends the demo as Ctrl-C does, so that no leg is left running."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

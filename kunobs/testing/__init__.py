@@ -1,0 +1,13 @@
+"""For the tests of those who use kunobs; what is named here is public.
+
+MemoryTopic, log_event    a tenant's topic in memory, read by the real `LogConsumer` (docs/client.md)
+MemoryConsumer            the Kafka client beneath it
+FakeClock                 time that stands still until a test moves it
+EventGenerator            seeded lines as Filebeat 7, 8 and 9 write them, odd and hostile ones included
+"""
+
+from kunobs.testing.clock import FakeClock
+from kunobs.testing.events import EventGenerator, Expected, Line
+from kunobs.testing.kafka import MemoryConsumer, MemoryTopic, log_event
+
+__all__ = ["EventGenerator", "Expected", "FakeClock", "Line", "MemoryConsumer", "MemoryTopic", "log_event"]
