@@ -21,7 +21,7 @@ class ServerConfig(Section):
         default=512,
         ge=1,
         le=65536,
-        description="Open connections; one more is closed at once. Each costs a file descriptor and some KiB.",
+        description="Connections at once. Above it the one silent longest is closed, or, when all are being answered, the new one.",
     )
     idle_timeout: Duration = Field(
         default=60.0,

@@ -53,7 +53,7 @@ class SourceConfig(Section):
         description="Events taken from the client at once. More costs memory and delay, fewer costs CPU per event.",
     )
     buffer: Size = Field(
-        default=64 * 1024**2,
+        default=32 * 1024**2,
         ge=1024**2,
         le=2047 * 1024**2,
         description="Bytes a process reads ahead. Most of its memory; a slow network wants more.",
