@@ -1,0 +1,242 @@
+"""What both delivery modes share: records into the producer's queue, and who is to blame when a broker refuses one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from kunobs import kafka
+from kunobs.clock import SYSTEM_CLOCK
+from kunobs.config.fanout import FanoutConfig
+from kunobs.config.kafka import KafkaCluster
+from kunobs.errors import KunobsError
+from kunobs.log import get_logger
+from log_pipeline.fanout.checkpoints import Slot
+from log_pipeline.fanout.plan import LEG, Planner, Record, Tally
+from log_pipeline.kafka_codes import DENIED, MISSING, REFUSED, TOO_LARGE
+from log_pipeline.message import Message
+
+log = get_logger("fanout")
+
+
+@dataclass
+class Refusal:
+    """One record that a broker or librdkafka would not take; delivery reports carry no headers, so its value is its identity."""
+
+    topic: str
+    code: int
+    error: str
+    value: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of its value."""
+        return len(self.value)
+
+
+@dataclass
+class Results:
+    """What the leg shows of itself; the loop turns it into metrics."""
+
+    committed: int = 0
+    aborted: int = 0
+    done: Tally = field(default_factory=Tally)
+    last_commit: float = 0.0
+
+
+class Delivery(ABC):
+    """Writes records and makes progress durable."""
+
+    gives_up_at_refusal: ClassVar[bool]
+    """One refused record spoils everything that is written and not committed."""
+
+    def __init__(
+        self, cluster: KafkaCluster, config: FanoutConfig, planner: Planner, waiting: Callable[[float], None]
+    ) -> None:
+        self.cluster = cluster
+        self.config = config
+        self.planner = planner
+        self.results = Results()
+        self.waiting = waiting
+        self.tally = Tally()
+        self.refusals: list[Refusal] = []
+        self._batched: dict[str, int] = {}
+
+    # The life of a delivery. Every method may raise UnavailableError or FencedError; the loop then calls discard() and open() again.
+
+    @abstractmethod
+    def open(self) -> None:
+        """Connect."""
+
+    @abstractmethod
+    def take_over(self, slots: set[Slot]) -> dict[Slot, int]:
+        """Become the only writer of these slots; their committed next offsets."""
+
+    @abstractmethod
+    def write(self, messages: list[Message], ends: Mapping[Slot, int]) -> None:
+        """Write a batch; `ends` are the next offsets once it is done."""
+
+    @abstractmethod
+    def due(self, now: float) -> float:
+        """Seconds until `commit` should be called; 0 or less: now."""
+
+    @abstractmethod
+    def commit(self) -> dict[Slot, int]:
+        """Make everything written so far durable; the next offsets that now stand."""
+
+    @abstractmethod
+    def release(self, slots: set[Slot]) -> None:
+        """Another process may have these without fencing us."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Drop the connection and all that is not durable."""
+
+    @property
+    @abstractmethod
+    def busy(self) -> bool:
+        """Something is written that is not durable yet."""
+
+    @property
+    @abstractmethod
+    def in_flight_events(self) -> int:
+        """Events written that are not durable yet."""
+
+    @property
+    def in_flight_bytes(self) -> int:
+        """Bytes written that are not durable yet."""
+        return sum(self.tally.bytes.values())
+
+    # Shared.
+
+    def connect(self, **options: Any) -> Producer:
+        """A producer with this leg's settings."""
+        config = self.config
+        return kafka.producer(
+            self.cluster,
+            **{
+                "linger.ms": config.linger * 1000,
+                "compression.type": config.compression,
+                "partitioner": "murmur2_random",
+                "queue.buffering.max.kbytes": max(1024, config.in_flight // 1024),
+                "queue.buffering.max.messages": 500_000,
+                "delivery.report.only.error": True,
+                "on_delivery": self._refused,
+                # A deleted topic would otherwise hold its records back for half a minute.
+                "topic.metadata.propagation.max.ms": 3000,
+            }
+            | options,
+        )
+
+    def produce(self, producer: Producer, records: list[Record]) -> None:
+        """Queue these records, waiting while the queue is full."""
+        put = producer.produce
+        careful = self.planner.diversions.limits
+        for target, value, key, record_headers, partition in records:
+            if careful and target.namespace in careful and target.outcome == "delivered":
+                if self.refusals and self.gives_up_at_refusal:
+                    return
+                self._room_for(producer, target.topic, len(value or b""), careful[target.namespace].largest)
+            try:
+                put(target.topic, value, key, partition, headers=record_headers)
+            except BufferError:
+                self._queue_full(producer)
+                put(target.topic, value, key, partition, headers=record_headers)
+            except KafkaException as error:
+                self._refused_at_once(error, target.topic, value)
+        producer.poll(0)
+
+    def _flush(self, producer: Producer, seconds: float) -> int:
+        """Wait until nothing is in flight, or a record is refused (in a transaction what is behind it would be waited for in vain)."""
+        deadline = SYSTEM_CLOCK.monotonic() + seconds
+        while left := producer.flush(0.05):
+            if (self.refusals and self.gives_up_at_refusal) or SYSTEM_CLOCK.monotonic() > deadline:
+                return left
+        return 0
+
+    def _queue_full(self, producer: Producer) -> None:
+        """Wait for room: one full round trip at least, so that this is no hot loop."""
+        before = len(producer)
+        while len(producer) >= before:
+            self.waiting(0.0)
+            producer.poll(0.05)
+
+    def _refused_at_once(self, failure: KafkaException, topic: str, value: bytes | None) -> None:
+        error: KafkaError = failure.args[0]
+        if not self._is_refusal(error.code()):
+            raise failure
+        self._note(error, topic, value)
+
+    def _refused(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and self._is_refusal(error.code()):
+            self._note(error, message.topic(), message.value())
+
+    @staticmethod
+    def _is_refusal(code: int) -> bool:
+        return code in TOO_LARGE or code in DENIED or code in MISSING or code in REFUSED
+
+    def _note(self, error: KafkaError, topic: str, value: bytes | None) -> None:
+        self.refusals.append(Refusal(topic, error.code(), error.str(), value or b""))
+
+    def blame(self) -> bool:
+        """Turn refusals into diversions for the next attempt; False if there were none."""
+        refusals, self.refusals = self.refusals, []
+        by_topic: dict[str, list[Refusal]] = {}
+        for refusal in refusals:
+            by_topic.setdefault(refusal.topic, []).append(refusal)
+        for topic, found in by_topic.items():
+            self._blame_topic(topic, found)
+        return bool(refusals)
+
+    def _blame_topic(self, topic: str, refusals: list[Refusal]) -> None:
+        planner, first = self.planner, refusals[0]
+        namespace = planner.names.namespace_of_logs(topic)
+        log.warning("records refused", topic=topic, count=len(refusals), reason=first.error)
+        if namespace is None:
+            self._blame_last_resort(topic, first)
+        elif first.code in MISSING:
+            planner.forget(namespace)
+        elif first.code in DENIED:
+            planner.divert_namespace(namespace, "denied", first.error)
+        elif first.code in TOO_LARGE:
+            self._blame_size(namespace, refusals)
+        else:
+            for refusal in refusals:
+                planner.divert_event(namespace, refusal.value, "rejected", refusal.error)
+
+    def _blame_size(self, namespace: str, refusals: list[Refusal]) -> None:
+        """Brokers measure a whole batch, so small records may be innocent: next time each batch fits, and who is refused then is guilty."""
+        planner = self.planner
+        if namespace not in planner.diversions.limits:
+            planner.limit(namespace, compressed=self.config.compression != "none")
+            return
+        for refusal in refusals:
+            planner.divert_event(namespace, refusal.value, "too_large", refusal.error)
+
+    def _room_for(self, producer: Producer, topic: str, size: int, largest: int) -> None:
+        used = self._batched.get(topic, 0) + size
+        if used * 2 > largest:
+            self._flush(producer, self.config.transaction_timeout)
+            self._batched.clear()
+            used = size
+        self._batched[topic] = used
+
+    def _blame_last_resort(self, topic: str, refusal: Refusal) -> None:
+        names = self.planner.names
+        namespace = names.namespace_of_dead_letters(topic)
+        if refusal.code in MISSING:
+            self.planner.topics.forget(topic)
+            if namespace is None:
+                self.planner.topics.ensure_system(LEG)
+            return
+        if namespace is not None:
+            self.planner.diversions.dead_letters[namespace] = SYSTEM_CLOCK.monotonic() + 30
+            return
+        raise KunobsError(
+            f"topic {topic} refuses an event that has no other place to go: {refusal.error}",
+            hint=f"grant Write on {topic} and raise its max.message.bytes above {refusal.size}; nothing is lost meanwhile",
+        )

@@ -1,0 +1,56 @@
+"""How a leg becomes a process: configuration, logs, HTTP server, life cycle."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from prometheus_client import CollectorRegistry
+
+from kunobs import log, service
+from kunobs.config import Config, find_config, load, redacted
+
+Main = Callable[[Config, service.Lifecycle, CollectorRegistry], None]
+# malloc.h of glibc; another libc has no mallopt or ignores it.
+_M_ARENA_MAX = -8
+SECTIONS = ("log", "server", "kafka", "source", "topics")
+
+
+def _bound_memory() -> None:
+    """librdkafka's threads would each get a malloc arena of their own that never shrinks: a third of the process' memory."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+    # Messages of a batch are short-lived objects without cycles: the default threshold would walk them again and again.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
+
+
+def start(leg: Literal["fanout", "indexer"], config_file: Path | None, main: Main) -> int:
+    """Run a leg until it is told to stop; the exit code. Raises ConfigError."""
+    sections = (*SECTIONS, leg, *(("elasticsearch",) if leg == "indexer" else ()))
+    config = load(find_config(config_file), sections=sections)
+    log.setup(config.log.level)
+    for note in config.notes:
+        log.get_logger(leg).warning("configuration", note=note)
+    _bound_memory()
+    registry = CollectorRegistry()
+    section = getattr(config, leg)
+    shown = redacted(config)
+    serve = service.Serve(
+        listen=section.listen,
+        registry=registry,
+        config={name: shown[name] for name in sections},
+        web_config_file=config.server.web_config_file,
+        max_connections=config.server.max_connections,
+        idle_timeout=config.server.idle_timeout,
+    )
+    return service.run(
+        leg,
+        lambda lifecycle: main(config, lifecycle, registry),
+        drain_timeout=section.drain_timeout,
+        serve=serve,
+    )
