@@ -57,7 +57,8 @@ def build(names: Sequence[str]) -> typer.Typer:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0, or 1 for a failure, 2 for wrong usage or configuration."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    wanted = [arguments[0]] if arguments and arguments[0] in PARTS else list(PARTS)
+    first = arguments[0] if arguments else ""
+    wanted = [first] if first in PARTS else [] if first == "--version" else list(PARTS)
     try:
         outcome = build(wanted)(args=arguments, prog_name="kunobs", standalone_mode=True)
     except KunobsError as error:
