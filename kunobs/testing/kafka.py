@@ -153,6 +153,8 @@ class MemoryConsumer:
         self.topic, self.group = topic, group
         self.options = dict(options or {})
         self.positions: dict[int, int] = {}
+        self.owned: set[int] = set()
+        """What the group gave to this member, whether it reads it or not."""
         self._ended: set[int] = set()
         self._answers: list[Callable[[], None]] = []
         self._callbacks: dict[str, Callback | None] = {}
@@ -195,13 +197,13 @@ class MemoryConsumer:
             self._rebalance(self.topic.share_of(self))
 
     def _rebalance(self, share: set[int]) -> None:
-        mine = set(self.positions)
-        if mine - share:
-            self._give_back("revoke", mine - share)
-        others = {n for other in self.topic.members.get(self.group, []) if other is not self for n in other.positions}
-        new = share - mine - others
+        if self.owned - share:
+            self._give_back("revoke", self.owned - share)
+        others = {n for other in self.topic.members.get(self.group, []) if other is not self for n in other.owned}
+        new = share - self.owned - others
         if new:
             self._called_assign = False
+            self.owned |= new
             partitions = [TopicPartition(self.topic.name, number) for number in sorted(new)]
             if callback := self._callbacks["assign"]:
                 callback(self, partitions)
@@ -210,12 +212,13 @@ class MemoryConsumer:
 
     def lose_everything(self) -> None:
         """Be thrown out of the group, as a member is that did not ask for events in time, and join again."""
-        self._give_back("lost", set(self.positions))
+        self._give_back("lost", set(self.owned))
 
     def _give_back(self, how: str, numbers: set[int]) -> None:
         if callback := self._callbacks.get(how):
             callback(self, [TopicPartition(self.topic.name, number) for number in sorted(numbers)])
         for number in numbers:
+            self.owned.discard(number)
             self.positions.pop(number, None)
             self._ended.discard(number)
 
@@ -327,8 +330,8 @@ class MemoryConsumer:
 
     def close(self) -> None:
         """Give everything back and leave the group."""
-        if self.positions and self._callbacks:
-            self._give_back("revoke", set(self.positions))
+        if self.owned and self._callbacks:
+            self._give_back("revoke", set(self.owned))
         self.positions, self._callbacks = {}, {}
         members = self.topic.members.get(self.group, [])
         if self in members:
