@@ -27,7 +27,7 @@ from kunobs.names import data_stream
 INTERRUPTED = 130
 _ROWS = 500
 
-Namespace = Annotated[str, typer.Argument(help="The Kubernetes namespace.", metavar="NAMESPACE")]
+Namespace = Annotated[str, typer.Argument(help="The Kubernetes namespace.")]
 Pod = Annotated[str, typer.Option("--pod", help="Only pods of this name; * and ? stand for letters.", metavar="GLOB")]
 Container = Annotated[str, typer.Option("--container", help="Only containers of this name.", metavar="GLOB")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, the whole event in it.")]
@@ -85,9 +85,7 @@ def tail(
 
 def search(
     namespace: Namespace,
-    query: Annotated[
-        str, typer.Argument(help='Words that must all occur: "payment failed" stock* NOT retry', metavar="QUERY")
-    ] = "*",
+    query: Annotated[str, typer.Argument(help='Words that must all occur: "payment failed" stock* NOT retry')] = "*",
     since: Annotated[str, typer.Option("--since", help="How far back to look.")] = "1h",
     pod: Pod = "",
     container: Container = "",

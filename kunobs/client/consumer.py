@@ -64,6 +64,8 @@ class LogConsumer:
     ) -> None:
         if not isinstance(credentials, Access):
             credentials = find_access(namespace, Path(credentials) if credentials is not None else None)
+        if credentials.namespace != namespace:
+            raise UsageError(f"this access is for namespace {credentials.namespace}, not {namespace}")
         _check(group, start, idle, remember, commit_interval, handling_timeout)
         self.namespace = namespace
         self.group = credentials.group_prefix + group.removeprefix(credentials.group_prefix)
@@ -234,6 +236,7 @@ def _check(
 def _options(protocol: str, handling_timeout: float) -> dict[str, Any]:
     options: dict[str, Any] = {
         "client.id": "kunobs-client",
+        "socket.timeout.ms": 10_000,
         "group.protocol": protocol,
         "max.poll.interval.ms": int(handling_timeout * 1000),
         "fetch.queue.backoff.ms": 10,

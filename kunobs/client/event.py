@@ -174,11 +174,20 @@ class Event:
         if self.broken:
             return self.raw.decode(errors="replace")
         value = pick(self.fields, self._profile.message)
-        if value is None:  # an agent told to decode JSON lines leaves no message but their fields
-            value = self.fields.get("json")
+        if value is None:
+            value = self._message_elsewhere()
         if value is None:
             return ""
         return value if isinstance(value, str) else as_json(value)
+
+    def _message_elsewhere(self) -> Any:
+        """An agent that decodes JSON lines leaves their fields only; the indexer moves what does not fit the mapping."""
+        moved = pick(self.fields, (("kunobs", "repaired"),))
+        if isinstance(moved, Mapping):
+            for path in self._profile.message:
+                if (value := moved.get(".".join(path))) is not None:
+                    return value
+        return self.fields.get("json")
 
     @property
     def timestamp(self) -> datetime:

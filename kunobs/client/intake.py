@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any, cast
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kunobs.client.access import Access
-from kunobs.client.connect import Connect, Session
+from kunobs.client.connect import CALL_TIMEOUT, Connect, Session
 from kunobs.client.event import SOURCE_HEADER, Event
 from kunobs.client.notes import note, note_repeated
 from kunobs.client.progress import Part, Progress, Seen
@@ -21,6 +22,7 @@ from kunobs.errors import GapError
 
 _FETCH = 500
 _SERVE_EVERY = 1.0
+_COMMIT_POLL = 0.1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -67,6 +69,8 @@ class Intake:
         self._given_back, self._clock = given_back, clock
         self._buffer: deque[Message] = deque()
         self._failure: Exception | None = None
+        self._refusal: KafkaError | None = None
+        self._given_up = False
         self._memories: dict[int, Seen] = {}
         """Of partitions that were ours: what we handled without being able to commit it is not handled again."""
         self._polled_at = clock.monotonic()
@@ -199,7 +203,8 @@ class Intake:
         numbers = {partition.partition for partition in partitions}
         self._given_back(numbers)
         try:
-            self._store(self.progress.unconfirmed(numbers))
+            if not self._given_up:
+                self._store_at_once(self.progress.unconfirmed(numbers))
         except KafkaException as exception:
             note("could not commit %s: %s; these events are read again", sorted(numbers), error_of(exception).str())
         self._drop(numbers)
@@ -224,6 +229,7 @@ class Intake:
             if trouble is None:
                 self.progress.confirmed(partition.partition, partition.offset)
             else:
+                self._refusal = trouble
                 self.progress.refused(partition.partition)
                 note_repeated(f"commit:{trouble.code()}", "could not commit: %s; trying again", trouble.str())
 
@@ -239,13 +245,32 @@ class Intake:
             self.progress.sent(offsets)
 
     def commit_now(self) -> None:
-        """Store what was handled; raises when the broker does not confirm it."""
+        """Store what was handled; raises when the broker does not confirm it within 15 s."""
+        offsets = self.progress.unconfirmed()
+        if not offsets:
+            return
         try:
-            self._store(self.progress.unconfirmed())
+            self._refusal = None
+            self._kafka.commit(offsets=self._positions(offsets), asynchronous=True)
+            self.progress.sent(offsets)
+            self._await_confirmation(offsets)
         except KafkaException as exception:
             raise self._session.explained(exception) from exception
 
-    def _store(self, offsets: dict[int, int]) -> None:
+    def _await_confirmation(self, offsets: dict[int, int]) -> None:
+        """librdkafka's own waiting commit has no timeout: with a broker that hangs it took minutes."""
+        deadline = self._clock.monotonic() + CALL_TIMEOUT
+        while not self.progress.are_confirmed(offsets):
+            self._take(self._poll(_COMMIT_POLL))
+            if self._refusal is not None:
+                raise KafkaException(self._refusal)
+            if not self.progress.parts.keys() & offsets.keys() and not self.progress.are_confirmed(offsets):
+                raise KafkaException(KafkaError(KafkaError._ASSIGNMENT_LOST))
+            if self._clock.monotonic() >= deadline:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    def _store_at_once(self, offsets: dict[int, int]) -> None:
+        """Inside a rebalance, where nothing else may run, and a coordinator is there that wants it."""
         if not offsets:
             return
         for partition in self._kafka.commit(offsets=self._positions(offsets), asynchronous=False) or []:
@@ -261,5 +286,16 @@ class Intake:
         """Commit what was handled and leave the group, so that others take over at once."""
         try:
             self.commit_now()
+        except BaseException:
+            self._given_up = True
+            raise
         finally:
-            self._kafka.close()
+            self._leave()
+
+    def _leave(self) -> None:
+        """librdkafka's close has no timeout either: a broker that hangs must not keep the program from ending."""
+        leaving = threading.Thread(target=self._kafka.close, name="kunobs-client-close", daemon=True)
+        leaving.start()
+        leaving.join(CALL_TIMEOUT)
+        if leaving.is_alive():
+            note("the brokers did not let group %s be left; they notice by themselves", self._session.group)

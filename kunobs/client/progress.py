@@ -54,6 +54,8 @@ class Progress:
     def __init__(self) -> None:
         self.parts: dict[int, Part] = {}
         self._open: dict[int, int] = {}
+        self._stored: dict[int, int] = {}
+        """What the broker has confirmed of partitions that may be another's by now."""
 
     def give(self, partition: int, following: int) -> None:
         """The program gets what lies before offset `following`; final with the next `settle`."""
@@ -106,9 +108,17 @@ class Progress:
 
     def confirmed(self, partition: int, offset: int) -> None:
         """The broker has stored this offset."""
+        self._stored[partition] = offset
         part = self.parts.get(partition)
         if part is not None:
             part.committed = max(part.committed, offset)
+
+    def are_confirmed(self, offsets: dict[int, int]) -> bool:
+        """True when the broker has stored all of these, or more."""
+        return all(
+            (part.committed if (part := self.parts.get(number)) else self._stored.get(number, -1)) >= offset
+            for number, offset in offsets.items()
+        )
 
     def refused(self, partition: int) -> None:
         """The broker did not store what was sent; it is sent again with the next commit."""

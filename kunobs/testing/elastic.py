@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import gzip
 import json
@@ -340,6 +341,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def handle(self) -> None:
+        # A client that is killed is no news.
+        with contextlib.suppress(ConnectionError):
+            super().handle()
 
     do_GET = do_POST = do_PUT = do_DELETE = _respond
 

@@ -19,6 +19,7 @@ from log_pipeline.fanout.checkpoints import Slot
 from log_pipeline.fanout.plan import LEG, Planner, Record, Tally
 from log_pipeline.kafka_codes import DENIED, MISSING, REFUSED, TOO_LARGE
 from log_pipeline.message import Message
+from log_pipeline.topics import LARGEST_MESSAGE
 
 log = get_logger("fanout")
 
@@ -122,7 +123,8 @@ class Delivery(ABC):
                 "linger.ms": config.linger * 1000,
                 "compression.type": config.compression,
                 "partitioner": "murmur2_random",
-                "queue.buffering.max.kbytes": max(1024, config.in_flight // 1024),
+                # The largest record must fit, or it would wait for room for ever.
+                "queue.buffering.max.kbytes": max(2 * LARGEST_MESSAGE, config.in_flight) // 1024,
                 "queue.buffering.max.messages": 500_000,
                 "delivery.report.only.error": True,
                 "on_delivery": self._refused,
@@ -144,11 +146,21 @@ class Delivery(ABC):
             try:
                 put(target.topic, value, key, partition, headers=record_headers)
             except BufferError:
-                self._queue_full(producer)
-                put(target.topic, value, key, partition, headers=record_headers)
+                self._put_when_there_is_room(producer, target.topic, value, key, partition, record_headers)
             except KafkaException as error:
                 self._refused_at_once(error, target.topic, value)
         producer.poll(0)
+
+    def _put_when_there_is_room(self, producer: Producer, topic: str, value: bytes | None, *rest: Any) -> None:
+        key, partition, record_headers = rest
+        while True:
+            self._queue_full(producer)
+            try:
+                return producer.produce(topic, value, key, partition, headers=record_headers)
+            except BufferError:
+                continue
+            except KafkaException as error:
+                return self._refused_at_once(error, topic, value)
 
     def _flush(self, producer: Producer, seconds: float) -> int:
         """Wait until nothing is in flight, or a record is refused (in a transaction what is behind it would be waited for in vain)."""

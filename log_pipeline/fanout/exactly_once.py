@@ -56,8 +56,6 @@ class ExactlyOnce(Delivery):
     def take_over(self, slots: set[Slot]) -> dict[Slot, int]:
         if self._producer is None:
             raise UnavailableError("the tenant Kafka is not connected")
-        # Others wait behind an open transaction, and fencing may take a second.
-        self.commit()
         return self._store.take_over(slots, self._writer)
 
     def write(self, messages: list[Message], ends: Mapping[Slot, int]) -> None:

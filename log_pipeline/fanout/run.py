@@ -63,6 +63,8 @@ class Reader:
 
     def positions(self, partitions: set[Partition]) -> dict[Partition, int]:
         """The checkpoints, once nobody else can move them."""
+        # Others wait behind an open transaction, and fencing may take a second.
+        self.fanout.commit()
         offsets = self.fanout.delivery.take_over({self.slot(p) for p in partitions})
         found = {p: offsets[self.slot(p)] for p in partitions if self.slot(p) in offsets}
         if self.fanout.config.fanout.delivery == "at_least_once":

@@ -97,6 +97,7 @@ class Registry:
         self._api = api
         self._clock = clock
         self._lock = threading.Lock()
+        self._learning = threading.Lock()
         self._young_until: dict[str, float] = {}
         self._streams: dict[str, Stream] = {}
         self._by_name: dict[str, Stream] = {}
@@ -141,6 +142,11 @@ class Registry:
                     self._learn(name)
 
     def _learn(self, expression: str) -> bool:
+        # One at a time, or an answer that is older would be taken for news.
+        with self._learning:
+            return self._ask(expression)
+
+    def _ask(self, expression: str) -> bool:
         reply = self._api.call("GET", f"/_resolve/index/{expression}", expand_wildcards="open,hidden")
         if reply.status == 404:
             return False
@@ -194,7 +200,9 @@ class Registry:
     def refresh(self, indices: Collection[str]) -> None:
         """Make what these indices hold visible to a search. Raises NoAnswer or Refused."""
         for part in _in_parts(list(indices)):
-            expect("refresh", self._api.call("POST", f"/{','.join(part)}/_refresh", ignore_unavailable="true"))
+            reply = self._api.call("POST", f"/{','.join(part)}/_refresh", ignore_unavailable="true")
+            if msgspec.json.decode(expect("refresh", reply), type=_Refreshed).shards.failed:
+                raise Refused("refresh", reply.status, Cause(reason="some shards failed"))
 
     def _newest(self, indices: Collection[str]) -> float:
         """The newest `@timestamp` in any of these, in seconds since the epoch."""
@@ -249,6 +257,14 @@ class _ResolvedStream(msgspec.Struct, gc=False):
 
 class _Resolved(msgspec.Struct, gc=False):
     data_streams: list[_ResolvedStream] = []
+
+
+class _Shards(msgspec.Struct, gc=False):
+    failed: int = 0
+
+
+class _Refreshed(msgspec.Struct, rename={"shards": "_shards"}, gc=False):
+    shards: _Shards = msgspec.field(default_factory=_Shards)
 
 
 class _Value(msgspec.Struct, gc=False):

@@ -42,12 +42,7 @@ class Lookup:
         self._registry.refresh_young(wanted)
         older = {stream: stream.generations.indices[:-1] for stream in wanted}
         found = self._search(wanted, older)
-        surplus = []
-        for (stream, name), indices in found.items():
-            # A crash after the second copy was written and before it was deleted leaves one that only we know to look for.
-            surplus += [(index, name) for index in sorted(indices, key=generation)[1:]]
-            surplus.append((stream.generations.writing, name))
-        self._delete(surplus)
+        self._keep_oldest(found, {stream: stream.generations.writing for stream in older})
         return set(found)
 
     def after_sending(self, written: Mapping[str, list[tuple[Stream, str]]]) -> set[Key]:
@@ -61,7 +56,7 @@ class Lookup:
                 continue
             self._registry.refresh(older)
             found = self._search({stream: [name for _, name in events]}, {stream: older})
-            self._delete([(index, name) for _, name in found])
+            self._keep_oldest(found, {stream: index})
             doubled |= set(found)
         return doubled
 
@@ -106,6 +101,12 @@ class Lookup:
         self._counted("found" if answer.hits.hits else "clean")
         for hit in answer.hits.hits:
             copies.setdefault((stream, hit.id), []).append(hit.index)
+
+    def _keep_oldest(self, found: Copies, newest: Mapping[Stream, str]) -> None:
+        """Delete every copy but the oldest: one in `newest`, and those that attempts between two rollovers have left."""
+        surplus = [(newest[stream], name) for stream, name in found]
+        surplus += [(index, name) for (_, name), old in found.items() for index in sorted(old, key=generation)[1:]]
+        self._delete(surplus)
 
     def _delete(self, copies: Collection[tuple[str, str]]) -> None:
         if not copies:

@@ -280,6 +280,17 @@ class TestRollovers:
         assert Delivery(bulk, bench.tools).run().events == {"indexed": 1, "duplicate": 5}
         assert bench.messages(namespace) == sorted(f"line {n}" for n in (*range(6), 100))
 
+    def test_a_copy_in_each_of_three_indices(self, bench: Bench, namespace: str) -> None:
+        """Two answers were lost, each before a rollover: the third attempt finds both copies, and the oldest is kept."""
+        bench.deliver(encode(event(namespace, 100)))
+        bulk = bench.assemble(encode(event(namespace, 1)))
+        for _ in range(2):
+            bench.api.call("POST", "/_bulk", bulk.body([0]))
+            bench.roll_over(namespace)
+        assert len(bench.sources(namespace)) == 3
+        assert Delivery(bulk, bench.tools).run().events == {"indexed": 0, "duplicate": 1}
+        assert bench.messages(namespace) == ["line 1", "line 100"]
+
     def test_new_events_are_not_looked_up(self, bench: Bench, namespace: str) -> None:
         """Once the older indices' newest time is known, an event that is later costs nothing."""
         bench.deliver(encode(event(namespace, 1)))

@@ -588,6 +588,12 @@ def test_wrong_arguments(arguments: dict[str, Any]) -> None:
         _topic(0).consumer(**arguments)
 
 
+def test_an_access_is_for_one_namespace() -> None:
+    """Another one's is refused."""
+    with pytest.raises(UsageError, match="is for namespace team-pay, not team-ad"):
+        LogConsumer("team-ad", "x", _topic(0).access)
+
+
 def test_a_closed_consumer_says_so() -> None:
     """Before the block and after it there are no events."""
     events = _topic(1).consumer(idle=1)

@@ -173,6 +173,8 @@ def test_a_message_that_is_no_text() -> None:
     assert Event(b'{"message":{"a":[1,"\xe4\xb8\xad"]}}').message == '{"a":[1,"中"]}'
     assert Event(b'{"json":{"msg":"paid"}}').message == '{"msg":"paid"}'
     assert Event(b'{"other":1}').message == ""
+    assert Event(b'{"kunobs":{"repaired":{"message":{"a":1}}}}').message == '{"a":1}'
+    assert Event(b'{"kunobs":{"repaired":{"log":"x"}}}', profile=FLUENT_BIT).message == "x"
 
 
 def test_from_fields_is_the_same_event() -> None:
