@@ -24,17 +24,17 @@ demo: .venv/.runtime ## Real Kafka x 2 and Elasticsearch, events through both le
 	$(BIN)/kunobs demo
 
 test: .venv/.dev ## Tier 1: unit, contract, integration on real Kafka and Elasticsearch, packaging
-	$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/packaging -m "not chaos"
+	$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/packaging -m "not chaos and not platform"
 
 unit: .venv/.dev ## The fast tests only
 	$(BIN)/python -m pytest tests/unit -q
 
 test-platform: .venv/.dev ## Tier 2: installs Debian packages, builds Go tools, runs the rest
 	bash tools/install-platform.sh
-	$(BIN)/python -m pytest tests/platform
+	$(BIN)/python -m pytest tests/platform tests/integration -m platform
 
 chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=)
-	SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/integration -k "faults or chaos" -s
+	SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/integration -k "faults or chaos or crash" -s --timeout=7200
 
 bench: bench-pipeline ## Every benchmark
 

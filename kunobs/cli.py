@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kunobs import __version__
+from kunobs import __version__, log
 from kunobs.errors import KunobsError
 
 # Subcommand -> where it is: a Typer app, or one command's function.
@@ -59,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     first = arguments[0] if arguments else ""
     wanted = [first] if first in PARTS else [] if first == "--version" else list(PARTS)
+    # Results go to stdout, so what goes wrong on the way must not; a process sets its own level later.
+    log.setup("warning")
     try:
         outcome = build(wanted)(args=arguments, prog_name="kunobs", standalone_mode=True)
     except KunobsError as error:

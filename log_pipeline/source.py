@@ -224,6 +224,9 @@ class Source:
         held = new if self.paused else new - set(begin)
         if held:
             consumer.pause([TopicPartition(*p) for p in held])
+        if new - held:
+            # A partition that was paused when it was lost is still paused in librdkafka when it comes back.
+            consumer.resume([TopicPartition(*p) for p in new - held])
         self._own(begin)
 
     def _own(self, begin: dict[Partition, int]) -> None:

@@ -23,6 +23,11 @@ UNROUTED_REASONS = (
     "invalid_namespace",
     "topic_budget",
     "unknown_namespace",
+    # A dead letter that its dead letter topic refuses too.
+    "too_large",
+    "denied",
+    "missing_topic",
+    "rejected",
 )
 QUARANTINE_REASONS = ("path_mismatch",)
 REBALANCES = ("assigned", "revoked", "lost")

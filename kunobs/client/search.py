@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -33,16 +32,35 @@ def _lucene(glob: str) -> str:
     found, at = "", 0
     while at < len(glob):
         sign = glob[at]
-        closing = glob.find("]", at + 2) if sign == "[" else -1
+        closing = glob.find("]", at + (3 if glob[at + 1 : at + 2] == "!" else 2)) if sign == "[" else -1
         if closing > 0:
-            inside = glob[at + 1 : closing]
-            negated, members = ("^", inside[1:]) if inside.startswith("!") else ("", inside)
-            found += "[" + negated + re.sub(r"([^A-Za-z0-9-])", r"\\\1", members) + "]"
+            found += _lucene_set(glob[at + 1 : closing])
             at = closing + 1
             continue
-        found += {"*": ".*", "?": "."}.get(sign, sign if sign.isalnum() or sign == "-" else f"\\{sign}")
+        found += {"*": ".*", "?": "."}.get(sign, _escaped(sign))
         at += 1
     return found
+
+
+def _lucene_set(inside: str) -> str:
+    """`!b-d_` -> `[^b-d\\_]`; a range that is upside down holds nothing, as for a shell; `#` matches nothing."""
+    negated = inside.startswith("!")
+    members, at = "", int(negated)
+    while at < len(inside):
+        if inside[at + 1 : at + 2] == "-" and at + 2 < len(inside):
+            low, high = inside[at], inside[at + 2]
+            members += f"{_escaped(low)}-{_escaped(high)}" if low <= high else ""
+            at += 3
+        else:
+            members += _escaped(inside[at])
+            at += 1
+    if not members:
+        return "." if negated else "#"
+    return f"[{'^' if negated else ''}{members}]"
+
+
+def _escaped(sign: str) -> str:
+    return sign if sign.isalnum() else f"\\{sign}"
 
 
 def build_query(

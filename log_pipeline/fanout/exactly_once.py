@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -111,7 +112,8 @@ class ExactlyOnce(Delivery):
     def discard(self) -> None:
         # A fenced producer answers every call with an error, and closing it waits for nothing useful.
         if self._producer is not None:
-            self._producer.purge()
+            with suppress(KafkaException):
+                self._producer.purge()
             self._producer = None
         self.refusals.clear()
         self._reset()
@@ -139,10 +141,16 @@ class ExactlyOnce(Delivery):
         except KafkaException as error:
             # Once a record was refused, librdkafka takes no more of this transaction; the rest is written again with the replay. Which
             # one it was may be told a moment later.
-            producer.flush(1.0)
+            self._listen(producer, 1.0)
             if not self.refusals and error.args[0].code() != KafkaError._STATE:
                 raise self._translate(error.args[0], "events cannot be written") from error
             self._spoiled = True
+
+    @staticmethod
+    def _listen(producer: Producer, seconds: float) -> None:
+        """Hear which records were refused; a fenced producer answers even this with an error."""
+        with suppress(KafkaException):
+            producer.flush(seconds)
 
     def _try_commit(self, producer: Producer) -> bool:
         """True when committed, False when records were refused and the transaction has to be written again without them."""
@@ -165,7 +173,7 @@ class ExactlyOnce(Delivery):
                         raise
         except KafkaException as failure:
             cause: KafkaError = failure.args[0]
-            producer.poll(0)
+            self._listen(producer, 0.0)
             if self.refusals or cause.txn_requires_abort():
                 log.warning("transaction must be aborted", code=cause.name(), reason=cause.str())
                 return False

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kunobs.cli import main
 from kunobs.client.profiles import FILEBEAT
 from kunobs.client.search import Search, build_query
 from kunobs.config import ElasticsearchConfig, IndexConfig
@@ -22,7 +22,7 @@ from kunobs.errors import KunobsError, UnavailableError, UsageError
 from kunobs.names import data_stream
 from kunobs.testing import log_event
 from log_pipeline.indexer.template import NAME, body
-from tests.support import run_python
+from tests.support import wait_until
 
 _NOW = datetime.now(UTC)
 _MANY = 12_345
@@ -67,18 +67,34 @@ def _line(
     return event
 
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
 
 
 @pytest.fixture
-def run(elastic_config: ElasticsearchConfig, tmp_path: Path) -> Run:
-    """Run `kunobs search NAMESPACE …` with a credentials file."""
+def run(
+    elastic_config: ElasticsearchConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Run `kunobs search NAMESPACE …` in a folder with the namespace's credentials file."""
+    monkeypatch.chdir(tmp_path)
 
-    def go(namespace: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def go(namespace: str, *arguments: str) -> Done:
         file = tmp_path / f"{namespace}.credentials.yaml"
         urls = json.dumps(elastic_config.urls)
         file.write_text(f"namespace: {namespace}\nbrokers: [127.0.0.1:1]\nelasticsearch: {{urls: {urls}}}\n")
-        return run_python("-m", "kunobs", "search", namespace, *arguments, cwd=tmp_path)
+        capsys.readouterr()
+        code = main(["search", namespace, *arguments])
+        return Done(code, *capsys.readouterr())
 
     return go
 
@@ -139,7 +155,12 @@ def test_more_than_one_request_can_hold(es: Elasticsearch, run: Run, unique: Cal
     assert [
         json.loads(line)["event"]["log"]["offset"] for line in run(shop, "-n", "99999", "--json").stdout.splitlines()
     ] == (list(range(_MANY)))
-    assert es.nodes.stats(metric="indices", index_metric="search")["nodes"]
+    wait_until(lambda: _open_contexts(es) == 0, what="every point in time closed")
+
+
+def _open_contexts(es: Elasticsearch) -> int:
+    nodes = es.nodes.stats(metric="indices", index_metric="search")["nodes"].values()
+    return sum(node["indices"]["search"]["open_contexts"] for node in nodes)
 
 
 def test_lines_without_an_offset_keep_their_time(es: Elasticsearch, unique: Callable[[str], str]) -> None:

@@ -21,7 +21,7 @@ from log_pipeline import headers
 from log_pipeline.deadletters.letters import read_ranges, with_offsets, write_ranges
 from log_pipeline.headers import Coordinates, coordinates, header
 from log_pipeline.reading import read_to_end
-from tests.pipeline import Pipeline
+from tests.pipeline import LATE, Pipeline
 from tests.support import wait_until
 
 
@@ -71,7 +71,7 @@ def test_a_replay_reaches_one_leg_and_only_once(pipeline: Pipeline, capsys: pyte
     assert replayed(pipeline, "fanout") == [0, 1, 2, 3, 4]
     assert replayed(pipeline, "indexer") == []
     wait_until(
-        lambda: sum(c.topic.startswith("kun.logs.") for c in pipeline.copies()) == 5, 60, "fanout to deliver them"
+        lambda: sum(c.topic.startswith("kun.logs.") for c in pipeline.copies()) == 5, LATE, "fanout to deliver them"
     )
     assert main(["deadletters", "list", "--json", "-c", config]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -103,7 +103,7 @@ def test_a_letter_refused_again_counts_its_attempts(pipeline: Pipeline) -> None:
     producer.produce(topic, big, headers=[(headers.SOURCE, source), *headers.verdict("fanout", "too_large")])
     assert producer.flush(30) == 0
     assert main(["deadletters", "replay", "shop", "-c", config]) == 0
-    wait_until(lambda: len(list(read_to_end(pipeline.tenant, topic))) == 2, 90, "the letter to come back")
+    wait_until(lambda: len(list(read_to_end(pipeline.tenant, topic))) == 2, LATE, "the letter to come back")
     again = list(read_to_end(pipeline.tenant, topic))[1]
     assert coordinates(again.headers()) == Coordinates("elsewhere", 0, 7, 1700)
     assert header(again.headers(), headers.ATTEMPTS) == "2"

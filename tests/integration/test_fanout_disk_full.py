@@ -11,7 +11,7 @@ import pytest
 
 from kunobs.local import LocalStack
 from kunobs.testing.events import EventGenerator
-from tests.pipeline import Pipeline, assert_exactly_once
+from tests.pipeline import LATE, Pipeline, assert_exactly_once
 from tests.support import wait_until
 
 
@@ -40,8 +40,8 @@ def test_a_full_disk_is_waited_out(
         )
         child.wait_ready()
         written = pipeline.feed(EventGenerator(21, namespaces=6, shares={}).lines(60_000))
-        wait_until(lambda: stack.service("tenant").status().state == "died", 120, "the broker to give up")
-        wait_until(lambda: child.get("/-/ready").strip() != "ready", 60, "fanout to say that it waits")
+        wait_until(lambda: stack.service("tenant").status().state == "died", LATE, "the broker to give up")
+        wait_until(lambda: child.get("/-/ready").strip() != "ready", LATE, "fanout to say that it waits")
         subprocess.run(["mount", "-o", "remount,size=600m", small_disk], check=True)
         stack.service("tenant").start()
         pipeline.wait_for(written, timeout=180)

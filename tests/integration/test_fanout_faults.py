@@ -17,7 +17,16 @@ from kunobs.config.kafka import KafkaCluster, TenantKafkaCluster
 from kunobs.local import LocalStack
 from kunobs.local import topics as local_topics
 from kunobs.testing.events import EventGenerator
-from tests.pipeline import Child, Copy, Pipeline, assert_exactly_once, assert_in_order, by_outcome, expected_topics
+from tests.pipeline import (
+    LATE,
+    Child,
+    Copy,
+    Pipeline,
+    assert_exactly_once,
+    assert_in_order,
+    by_outcome,
+    expected_topics,
+)
 from tests.support import wait_until
 
 SEED = int(os.environ.get("SEED", "7"))
@@ -87,7 +96,7 @@ def test_at_least_once_repeats_at_most_what_was_not_committed(pipeline: Pipeline
     lines = EventGenerator(SEED, namespaces=8, shares={}).lines(6000)
     pipeline.feed(lines[:3000])
     first = pipeline.start(crash_at="fanout.before_commit:2", **sections)
-    wait_until(lambda: pipeline.progress() == 3000, 60, "the first commit")
+    wait_until(lambda: pipeline.progress() == 3000, LATE, "the first commit")
     committed = {(message.partition(), message.offset()) for message in pipeline.source()}
     pipeline.feed(lines[3000:])
     first.died()
@@ -109,14 +118,14 @@ def test_a_zombie_cannot_commit(pipeline: Pipeline) -> None:
     feeder.start()
     zombie = pipeline.start()
     zombie.wait_ready()
-    wait_until(lambda: pipeline.progress() > 0, 60, "first commits")
+    wait_until(lambda: pipeline.progress() > 0, LATE, "first commits")
     os.kill(zombie.process.pid, signal.SIGSTOP)
     heir = pipeline.start()
-    wait_until(lambda: heir.logged("earlier writers fenced"), 90, "the heir to fence the zombie")
+    wait_until(lambda: heir.logged("earlier writers fenced"), LATE, "the heir to fence the zombie")
     before = pipeline.progress()
-    wait_until(lambda: pipeline.progress() > before, 60, "the heir to go on")
+    wait_until(lambda: pipeline.progress() > before, LATE, "the heir to go on")
     os.kill(zombie.process.pid, signal.SIGCONT)
-    wait_until(lambda: zombie.logged("began again"), 90, "the zombie to recover")
+    wait_until(lambda: zombie.logged("began again"), LATE, "the zombie to recover")
     written = feeder.finish()
     pipeline.wait_for(written)
     assert zombie.terminate() == 0
@@ -132,10 +141,10 @@ def test_members_come_and_go(pipeline: Pipeline) -> None:
     children[0].wait_ready()
     children += [pipeline.start(), pipeline.start()]
     for child in children[1:]:
-        wait_until(lambda child=child: child.logged("partitions assigned"), 90, "a new member's partitions")
+        wait_until(lambda child=child: child.logged("partitions assigned"), LATE, "a new member's partitions")
     assert children[1].terminate() == 0
     before = pipeline.progress()
-    wait_until(lambda: pipeline.progress() > before + 1000, 60, "two members to go on")
+    wait_until(lambda: pipeline.progress() > before + 1000, LATE, "two members to go on")
     written = feeder.finish()
     pipeline.wait_for(written)
     assert_exactly_once(pipeline)
@@ -146,14 +155,14 @@ def test_a_deleted_tenant_topic_stops_nobody(pipeline: Pipeline) -> None:
     feeder = Feeder(pipeline, SEED + 3, 60_000)
     feeder.start()
     child = pipeline.start()
-    wait_until(lambda: pipeline.progress() > 1000, 60, "events to flow")
+    wait_until(lambda: pipeline.progress() > 1000, LATE, "events to flow")
     victim = max(
         expected_topics(feeder.lines[:1000]).items(), key=lambda item: item[1] * item[0].startswith("kun.logs.")
     )[0]
     admin: AdminClient = kafka.admin(pipeline.tenant)
     before = pipeline.progress()
     admin.delete_topics([pipeline.names.topic_prefix + victim])[pipeline.names.topic_prefix + victim].result()
-    wait_until(lambda: pipeline.progress() > before + 2000, 90, "events to flow on")
+    wait_until(lambda: pipeline.progress() > before + 2000, LATE, "events to flow on")
     written = feeder.finish()
     pipeline.wait_for(written)
     assert child.terminate() == 0
@@ -212,13 +221,13 @@ def test_the_tenant_kafka_goes_away_and_comes_back(
         feeder = Feeder(pipeline, SEED + 4, 40_000)
         feeder.start()
         child = pipeline.start()
-        wait_until(lambda: pipeline.progress() > 500, 60, "events to flow")
+        wait_until(lambda: pipeline.progress() > 500, LATE, "events to flow")
         for stop in ("kill", "stop"):
             getattr(stack.service("tenant"), stop)()
-            wait_until(lambda: child.get("/-/ready").strip() != "ready", 60, "the process to say that it waits")
+            wait_until(lambda: child.get("/-/ready").strip() != "ready", LATE, "the process to say that it waits")
             stack.service("tenant").start()
             before = pipeline.progress()
-            wait_until(lambda before=before: pipeline.progress() > before, 120, "events to flow again")
+            wait_until(lambda before=before: pipeline.progress() > before, LATE, "events to flow again")
         written = feeder.finish()
         pipeline.wait_for(written)
         assert child.terminate() == 0

@@ -16,7 +16,7 @@ from kunobs.config.kafka import KafkaCluster, TenantKafkaCluster
 from kunobs.errors import FencedError
 from kunobs.testing.events import EventGenerator
 from log_pipeline.fanout.checkpoints import CheckpointStore, Slot
-from tests.pipeline import Pipeline, assert_exactly_once
+from tests.pipeline import LATE, Pipeline, assert_exactly_once
 from tests.support import wait_until
 
 
@@ -55,11 +55,13 @@ def test_show_and_set(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) ->
     assert "100 -> 90 (10 offsets are copied again)" in capsys.readouterr().out
     assert main(["fanout", "offsets", "show", "--json", "-c", config]) == 0
     assert json.loads(capsys.readouterr().out)["next"] == 100
-    wait_until(lambda: main(["fanout", "offsets", "set", "--to", "90", "-c", config]) == 0, 60, "the group to be empty")
+    wait_until(
+        lambda: main(["fanout", "offsets", "set", "--to", "90", "-c", config]) == 0, LATE, "the group to be empty"
+    )
     again = pipeline.start()
     again.wait_ready()
     pipeline.wait_for(100)
-    wait_until(lambda: len(pipeline.copies()) == 110, 60, "ten events to be copied again")
+    wait_until(lambda: len(pipeline.copies()) == 110, LATE, "ten events to be copied again")
     assert again.terminate() == 0
 
 
@@ -112,7 +114,7 @@ def test_start_at_the_end(pipeline: Pipeline) -> None:
     source = {"topics": [pipeline.topic], "start": "latest"}
     first = pipeline.start(source=source)
     first.wait_ready()
-    wait_until(lambda: pipeline.progress() == 40, 60, "the place to be kept")
+    wait_until(lambda: pipeline.progress() == 40, LATE, "the place to be kept")
     first.kill()
     pipeline.feed(lines(25, seed=5))
     pipeline.start(source=source)

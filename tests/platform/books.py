@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from confluent_kafka import TopicPartition
+
+from kunobs import kafka
+from log_pipeline.message import Message
+from log_pipeline.reading import end_offsets
 from tests.indexer_integration import documents
 from tests.pipeline import LATE, Copy, Pipeline, assert_exactly_once
 from tests.platform.agent import Filebeat
@@ -15,19 +21,33 @@ from tests.support import wait_until
 
 
 class Books:
-    """The lines of one node's containers, and the places where they have to be."""
+    """The lines of one node's containers, and the places where they have to be. Knows what reaches the source from now on."""
 
     def __init__(self, pipeline: Pipeline, elasticsearch: str, node: Node, filebeat: Filebeat) -> None:
         self.pipeline, self.elasticsearch, self.node, self.filebeat = pipeline, elasticsearch, node, filebeat
+        self._events: list[dict[str, Any]] = []
+        self._next = end_offsets(pipeline.public, pipeline.topic)
+        self._reader = kafka.consumer(pipeline.public, "platform-books", **{"fetch.wait.max.ms": 20})
+        self._reader.assign([TopicPartition(pipeline.topic, number, at) for number, at in self._next.items()])
+
+    def close(self) -> None:
+        """Let go of the topic."""
+        self._reader.close()
 
     def events(self) -> list[dict[str, Any]]:
-        """What Filebeat sent of this node's files, in order within each partition, resends included."""
-        found = []
-        for message in self.pipeline.source():
-            event = json.loads(message.value() or b"")
-            if self._is_ours(event):
-                found.append(event | {"partition": message.partition(), "key": message.key()})
-        return found
+        """What Filebeat sent of this node's files so far, in order within each partition, resends included."""
+        ends = end_offsets(self.pipeline.public, self.pipeline.topic, self._next)
+        deadline = time.monotonic() + LATE
+        while any(self._next[number] < end for number, end in ends.items()):
+            assert time.monotonic() < deadline, "the source topic cannot be read to its end"
+            for record in self._reader.consume(5000, 0.1):
+                if record.error() is None:
+                    message = cast(Message, record)
+                    self._next[message.partition()] = message.offset() + 1
+                    event = json.loads(message.value() or b"")
+                    if event["agent"]["name"] == self.node.name:
+                        self._events.append(event | {"partition": message.partition(), "key": message.key()})
+        return self._events
 
     def sent(self) -> Counter[str]:
         """How often each line is on the source topic."""
@@ -83,6 +103,3 @@ class Books:
             except OSError:
                 continue
         return -1
-
-    def _is_ours(self, event: dict[str, Any]) -> bool:
-        return str(event["agent"]["name"]) == self.node.name

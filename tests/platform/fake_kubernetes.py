@@ -100,6 +100,11 @@ class FakeKubernetes:
             },
         )
 
+    def watches(self, kind: str) -> int:
+        """How many watches of a kind were opened."""
+        with self._lock:
+            return sum(watched == kind for watched, _ in self._watchers)
+
     def close(self) -> None:
         """End every watch and the server."""
         with self._lock:

@@ -47,9 +47,16 @@ class Container:
         self.path = f"/var/log/containers/{pod}_{namespace}_{name}-{self.id}.log"
         self.file.touch()
         self.link = node.var_log / "containers" / Path(self.path).name
-        # Absolute, as the kubelet's: it leads somewhere only where this folder is /var/log.
-        self.link.symlink_to(f"/var/log/pods/{self.folder.parent.name}/{name}/0.log")
+        self.show()
         self._rotations = 0
+
+    def show(self) -> None:
+        """Make the kubelet's link; absolute, so it leads somewhere only where this folder is /var/log."""
+        self.link.symlink_to(f"/var/log/pods/{self.folder.parent.name}/{self.name}/0.log")
+
+    def hide(self) -> None:
+        """Take the link away, so that an agent does not find the file."""
+        self.link.unlink()
 
     def write(self, *messages: str, stream: str = "stdout") -> None:
         """Whole lines; long ones in parts of 16 KiB, as containerd cuts them."""

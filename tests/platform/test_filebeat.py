@@ -31,15 +31,17 @@ Keep = Callable[..., Books]
 @pytest.fixture
 def keep(tmp_path: Path, node: Node, pipeline: Pipeline, platform_stack: LocalStack) -> Iterator[Keep]:
     """`keep(config="")`: the node's books and agent, not started; by default with the recommended configuration."""
-    agents: list[Filebeat] = []
+    kept: list[Books] = []
 
     def make(config: str = "") -> Books:
-        agents.append(Filebeat(node, tmp_path, ",".join(pipeline.public.brokers), pipeline.topic, config))
-        return Books(pipeline, platform_stack.elasticsearch_url, node, agents[-1])
+        filebeat = Filebeat(node, tmp_path, ",".join(pipeline.public.brokers), pipeline.topic, config)
+        kept.append(Books(pipeline, platform_stack.elasticsearch_url, node, filebeat))
+        return kept[-1]
 
     yield make
-    for one in agents:
-        one.end()
+    for books in kept:
+        books.filebeat.end()
+        books.close()
 
 
 def tell(kubernetes: FakeKubernetes, container: Container) -> None:
@@ -99,52 +101,58 @@ def test_lines_before_and_after_their_metadata(
     for number, one in enumerate(containers):
         one.write(*(f"{number} early {n}" for n in range(25)))
     books = keep()
-    books.filebeat.start(kubernetes.kubeconfig)
+    books.filebeat.start()
     books.wait_sent()
-    for one in containers:
+    books.filebeat.kill()
+    # Everything again, once the agent knows the pods: a file that it has not seen before is read when it does.
+    books.filebeat.forget()
+    beacon = node.run(own)
+    for one in node.containers:
         tell(kubernetes, one)
+    for one in containers:
+        one.hide()
+    books.filebeat.start(kubernetes.kubeconfig)
     numbers = iter(range(1_000_000))
 
     def known() -> bool:
-        for number, one in enumerate(containers):
-            one.write(f"{number} later {next(numbers)}")
-        books.wait_sent()
-        return len({event["container"]["id"] for event in books.events() if "container" in event}) == len(containers)
+        beacon.write(f"beacon {next(numbers)}")
+        return any("kubernetes" in event for event in books.events())
 
     wait_until(known, LATE, "metadata from the API server")
-    # Sent again with metadata what was sent without: the id must not depend on it.
-    books.filebeat.kill()
-    books.filebeat.forget()
-    books.filebeat.start(kubernetes.kubeconfig)
-    before = sum(books.sent().values())
-    wait_until(lambda: sum(books.sent().values()) >= before * 2, LATE, "everything a second time")
-    copies = books.settle()
-    resent = books.assert_all_arrived(copies)
-    assert resent == before
-    partitions = {(event["log"]["file"]["path"], event["partition"]) for event in books.events()}
-    assert len(partitions) == len(containers)
+    for one in containers:
+        one.show()
+    wait_until(lambda: books.sent()["3 early 24"] == 2, LATE, "everything a second time")
+    books.wait_sent()
+    assert books.assert_all_arrived(books.settle()) == 100
     early = [event for event in books.events() if " early " in event["message"]]
     assert sum("kubernetes" not in event and event["key"] is None for event in early) == 100
-    assert sum("kubernetes" in event and event["key"] is not None for event in early) > 0
+    assert sum("kubernetes" in event and event["key"] is not None for event in early) == 100
+    assert len({(event["log"]["file"]["path"], event["partition"]) for event in early}) == len(containers)
+    assert kubernetes.watches("Pod") == 1, "one watch, however many files"
 
 
 def test_rotation_and_last_words(node: Node, kubernetes: FakeKubernetes, keep: Keep, namespace: Name) -> None:
     """Files renamed while they are read, before they are read and while Filebeat is down, and a deleted pod's last lines: none lost, none twice; slim."""
-    busy, gone = node.run(namespace("busy")), node.run(namespace("gone"))
+    busy, leaving = node.run(namespace("busy")), namespace("gone")
+    gone = [node.run(leaving) for _ in range(8)]
     books = keep(agent.slim(CONFIG.read_text()))
     for one in node.containers:
         tell(kubernetes, one)
-        one.write(f"{one.namespace} first")
+        one.write(f"{one.pod} first")
     books.filebeat.start(kubernetes.kubeconfig)
-    books.wait_read(gone.file)
+    for one in gone:
+        books.wait_read(one.file)
     for turn in range(8):
         busy.write(*(f"turn {turn} line {n}" for n in range(200)))
         if turn % 2:
             books.wait_read(busy.file)
         busy.rotate()
         busy.write(f"turn {turn} after")
-    gone.write(*(f"last word {n}" for n in range(50)))
-    gone.delete()
+    books.wait_sent()
+    # By now the quiet files are looked at least often: the link goes before the agent looks again.
+    for one in gone:
+        one.write(*(f"{one.pod} last word {n}" for n in range(20)))
+        one.delete()
     books.wait_sent()
     # Gracefully: an agent that is killed sends again what Kafka has not yet confirmed, under the renamed file's path.
     books.filebeat.stop()
@@ -155,6 +163,8 @@ def test_rotation_and_last_words(node: Node, kubernetes: FakeKubernetes, keep: K
     books.filebeat.start(kubernetes.kubeconfig)
     books.wait_sent()
     assert books.assert_all_arrived(books.settle()) == 0
+    rotated = [event for event in books.events() if event["log"]["file"]["path"].startswith("/var/log/pods/")]
+    assert {event["kubernetes"]["pod"]["name"] for event in rotated} == {busy.pod}
 
 
 def test_kill_9_and_a_registry_that_lags(node: Node, kubernetes: FakeKubernetes, keep: Keep, namespace: Name) -> None:
@@ -173,24 +183,24 @@ def test_kill_9_and_a_registry_that_lags(node: Node, kubernetes: FakeKubernetes,
 
     for turn in range(4):
         done = containers[0].file.stat().st_size
-        write(f"turn {turn}", 3000)
+        write(f"turn {turn}", 2000)
         goal = done + dice.randint(1, containers[0].file.stat().st_size - done)
         # Without the API server every other time: a line sent again may have metadata that it had not before.
         books.filebeat.start(kubernetes.kubeconfig if turn % 2 else None)
         books.filebeat.kill_when(lambda goal=goal: books.position(containers[0].file) >= goal)  # type: ignore[misc]
-        in_flight += len(set(books.sent())) < 6000 * (turn + 1)
+        in_flight += len(set(books.sent())) < 4000 * (turn + 1)
     assert in_flight, "every kill came after the work"
     books.filebeat.start(kubernetes.kubeconfig)
     books.wait_sent()
     with books.filebeat.power_cut():
-        write("before the power cut", 1500)
+        write("before the power cut", 500)
         books.wait_sent()
     before = sum(books.sent().values())
     books.filebeat.start(kubernetes.kubeconfig)
-    wait_until(lambda: sum(books.sent().values()) >= before + 3000, LATE, "what the registry forgot, again")
+    wait_until(lambda: sum(books.sent().values()) >= before + 1000, LATE, "what the registry forgot, again")
     resent = books.assert_all_arrived(books.settle())
     print(f"{in_flight} kills of 4 with lines in flight, {resent} resends")
-    assert resent >= 3000
+    assert resent >= 1000
 
 
 def test_forged_metadata(node: Node, kubernetes: FakeKubernetes, keep: Keep, namespace: Name) -> None:
@@ -235,7 +245,7 @@ def test_public_kafka_away(
     broker = platform_stack.service("public")
     broker.kill()
     try:
-        one.write(*(f"away {n:06}" for n in range(12_000)))
+        one.write(*(f"away {n:06}" for n in range(8_000)))
         wait_until(books.filebeat.stalled(lambda: books.position(one.file)), LATE, "filebeat to hold no more")
         full = one.rotate()
         assert books.position(full) < full.stat().st_size

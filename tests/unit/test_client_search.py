@@ -112,6 +112,10 @@ def test_the_query() -> None:
     ("glob", "kind", "value"),
     [
         ("api-*", "wildcard", "api-*"),
+        ("a-[b-]x", "regexp", "a\\-[b\\-]x"),
+        ("[c-a]", "regexp", "#"),
+        ("[!c-a]", "regexp", "."),
+        ("[!]a]", "regexp", "[^\\]a]"),
         ("a\\b", "wildcard", "a\\\\b"),
         ("a[bc]?*", "regexp", "a[bc]..*"),
         ("a[!b-d].x", "regexp", "a[^b-d]\\.x"),

@@ -103,6 +103,16 @@ def test_a_look_for_partitions_that_fails_is_no_matter() -> None:
         assert [event.message for chunk in islice(chunks, 5) for event in chunk] == ["b"]
 
 
+def test_lines_that_retention_took_are_passed() -> None:
+    """A terminal that was held for a day goes on with the oldest line there is."""
+    topic = _topic("a")
+    chunks = _tail(topic, follow=True).chunks()
+    next(chunks)
+    topic.append(*(log_event(f"m{number}") for number in range(5)))
+    topic.delete_before(4)
+    assert [event.message for chunk in islice(chunks, 3) for event in chunk] == ["m3", "m4"]
+
+
 def test_nothing_is_committed_and_no_group_is_joined() -> None:
     """Other readers of the namespace are not affected."""
     topic = _topic("a", "b")
