@@ -22,6 +22,7 @@ from log_pipeline.message import Message
 from log_pipeline.topics import LARGEST_MESSAGE
 
 log = get_logger("fanout")
+_STUCK = 1.0
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Delivery(ABC):
         self.tally = Tally()
         self.refusals: list[Refusal] = []
         self._batched: dict[str, int] = {}
+        self.spoiled = False
 
     # The life of a delivery. Every method may raise UnavailableError or FencedError; the loop then calls discard() and open() again.
 
@@ -140,9 +142,11 @@ class Delivery(ABC):
         careful = self.planner.diversions.limits
         for target, value, key, record_headers, partition in records:
             if careful and target.namespace in careful and target.outcome == "delivered":
-                if self.refusals and self.gives_up_at_refusal:
+                largest = careful[target.namespace].largest
+                if not self._room_for(producer, target.topic, len(value or b""), largest):
+                    self.spoiled = self.gives_up_at_refusal
+                if self.gives_up_at_refusal and (self.refusals or self.spoiled):
                     return
-                self._room_for(producer, target.topic, len(value or b""), careful[target.namespace].largest)
             try:
                 put(target.topic, value, key, partition, headers=record_headers)
             except BufferError:
@@ -163,10 +167,19 @@ class Delivery(ABC):
                 return self._refused_at_once(error, topic, value)
 
     def _flush(self, producer: Producer, seconds: float) -> int:
-        """Wait until nothing is in flight, or a record is refused (in a transaction what is behind it would be waited for in vain)."""
-        deadline = SYSTEM_CLOCK.monotonic() + seconds
+        """Wait until nothing is in flight; what is left where waiting is in vain.
+
+        In a transaction that is so behind a refused record, and where nothing moves: librdkafka holds records of a transaction that
+        failed back without a word (seen after OUT_OF_ORDER_SEQUENCE_NUMBER, as ten seconds in which no tenant got a line).
+        """
+        began = moved = SYSTEM_CLOCK.monotonic()
+        least = len(producer)
         while left := producer.flush(0.05):
-            if (self.refusals and self.gives_up_at_refusal) or SYSTEM_CLOCK.monotonic() > deadline:
+            now = SYSTEM_CLOCK.monotonic()
+            if left < least:
+                least, moved = left, now
+            in_vain = self.gives_up_at_refusal and (self.refusals or now - moved > _STUCK)
+            if in_vain or now - began > seconds:
                 return left
         return 0
 
@@ -229,13 +242,16 @@ class Delivery(ABC):
         for refusal in refusals:
             planner.divert_event(namespace, refusal.value, "too_large", refusal.error)
 
-    def _room_for(self, producer: Producer, topic: str, size: int, largest: int) -> None:
+    def _room_for(self, producer: Producer, topic: str, size: int, largest: int) -> bool:
+        """Make sure that this record and its neighbours fit into a batch; False where what is in flight does not move."""
         used = self._batched.get(topic, 0) + size
+        moves = True
         if used * 2 > largest:
-            self._flush(producer, self.config.transaction_timeout)
+            moves = not self._flush(producer, self.config.transaction_timeout)
             self._batched.clear()
             used = size
         self._batched[topic] = used
+        return moves
 
     def _blame_last_resort(self, topic: str, refusal: Refusal) -> None:
         names = self.planner.names

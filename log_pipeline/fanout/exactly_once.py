@@ -35,7 +35,6 @@ class ExactlyOnce(Delivery):
         self._bytes = 0
         self._ends: dict[Slot, int] = {}
         self._began = 0.0
-        self._spoiled = False
         self._unexplained = 0
 
     def open(self) -> None:
@@ -120,7 +119,7 @@ class ExactlyOnce(Delivery):
 
     def _reset(self) -> None:
         self._messages, self._ends, self._bytes, self._began = [], {}, 0, 0.0
-        self._spoiled = False
+        self.spoiled = False
         self.tally.clear()
         self._batched.clear()
 
@@ -144,7 +143,7 @@ class ExactlyOnce(Delivery):
             self._listen(producer, 1.0)
             if not self.refusals and error.args[0].code() != KafkaError._STATE:
                 raise self._translate(error.args[0], "events cannot be written") from error
-            self._spoiled = True
+            self.spoiled = True
 
     @staticmethod
     def _listen(producer: Producer, seconds: float) -> None:
@@ -155,7 +154,7 @@ class ExactlyOnce(Delivery):
     def _try_commit(self, producer: Producer) -> bool:
         """True when committed, False when records were refused and the transaction has to be written again without them."""
         deadline = SYSTEM_CLOCK.monotonic() + self.config.transaction_timeout
-        if self._spoiled:
+        if self.spoiled:
             return False
         try:
             for slot, offset in self._ends.items():
