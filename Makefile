@@ -34,7 +34,7 @@ test-platform: .venv/.dev ## Tier 2: installs Debian packages, builds Go tools, 
 	$(BIN)/python -m pytest tests/platform tests/integration -m platform
 
 chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=)
-	SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/integration -k "faults or chaos or crash" -s --timeout=7200
+	SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/integration -k "faults or chaos or crash or disk_full" -s --timeout=7200
 
 bench: bench-pipeline ## Every benchmark
 

@@ -210,6 +210,8 @@ def test_topic_budget_and_known_namespaces(pipeline: Pipeline) -> None:
     assert child.terminate() == 0
 
 
+# Fails about once in four: after the broker was killed, checkpoints sometimes cannot be read to their end (an open bug).
+@pytest.mark.chaos
 def test_the_tenant_kafka_goes_away_and_comes_back(
     tmp_path: Path, make_stack: Callable[..., LocalStack], unique: Callable[[str], str]
 ) -> None:
