@@ -25,7 +25,7 @@ def read_to_end(
     """Records in order within each partition, all partitions by default; nothing is committed.
 
     With `committed`, an open transaction before the end is waited for. Raises UnavailableError when the end is not reached and nothing
-    arrives for 20 s.
+    arrives for 20 s; it says where an open transaction is in the way.
     """
     reader: Consumer = kafka.consumer(
         cluster,
@@ -91,4 +91,17 @@ def _read(reader: Consumer, topic: str, ends: dict[int, int]) -> Iterator[Messag
             elif error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, *NOT_YET):
                 raise KafkaException(error)
         if unread and SYSTEM_CLOCK.monotonic() > deadline:
-            raise UnavailableError(f"{topic} could not be read to its end: nothing came for {_TIMEOUT:.0f} s")
+            raise _stuck(reader, topic, {partition: ends[partition] for partition in unread})
+
+
+def _stuck(reader: Consumer, topic: str, ends: dict[int, int]) -> UnavailableError:
+    """A consumer of committed records is told the last stable offset as the end: the first record of the oldest open transaction."""
+    for partition, end in sorted(ends.items()):
+        stable = _end(reader, TopicPartition(topic, partition))
+        if stable < end:
+            return UnavailableError(
+                f"{topic}[{partition}] cannot be read past offset {stable} of {end}: a transaction that began there has not ended",
+                hint="if it stays so, the transaction's end was lost (Kafka 4.3 and 4.4 do that, KAFKA-20734): "
+                "kafka-transactions.sh --bootstrap-server HOST:PORT find-hanging --broker-id ID; see docs/pipeline.md",
+            )
+    return UnavailableError(f"{topic} could not be read to its end: nothing came for {_TIMEOUT:.0f} s")

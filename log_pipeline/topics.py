@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]
@@ -107,14 +108,17 @@ class Topics:
         error = self._create([self._tenant(topic, LARGEST_MESSAGE)]).get(topic)
         return None if error is None else _reason(error)
 
-    def largest_message(self, topic: str) -> int:
-        """The topic's `max.message.bytes`; Kafka's default where we may not read it."""
-        try:
-            resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-            entries = self._admin.describe_configs([resource], request_timeout=_TIMEOUT)[resource].result()
-            return int(entries["max.message.bytes"].value)
-        except (KafkaException, KeyError, ValueError):
-            return 1_048_588
+    def largest_messages(self, topics: list[str]) -> dict[str, int]:
+        """`max.message.bytes` of these topics; those we may not read are left out."""
+        found: dict[str, int] = {}
+        if not topics:
+            return found
+        wanted = [ConfigResource(ConfigResource.Type.TOPIC, topic) for topic in topics]
+        with suppress(KafkaException):
+            for resource, answer in self._admin.describe_configs(wanted, request_timeout=_TIMEOUT).items():
+                with suppress(KafkaException, KeyError, ValueError):
+                    found[resource.name] = int(answer.result()["max.message.bytes"].value)
+        return found
 
     def forget(self, topic: str) -> None:
         """The topic turned out to be gone."""

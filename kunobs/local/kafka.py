@@ -16,7 +16,9 @@ from kunobs.local.ports import HOST
 from kunobs.local.service import Service
 from kunobs.local.tools import Tools
 
-KAFKA_VERSION = "4.3.1"
+# 4.3.0 to 4.4.0 (the newest in November 2026) forget to write a transaction's end into partitions whose leader is away at that
+# moment, as after every crash of a single node: KAFKA-20734. Their readers then wait for ever.
+KAFKA_VERSION = "4.2.2"
 MINIMUM_JAVA = 17
 # Start-up counts more than top speed: the optimising compiler would take the two cores a laptop has.
 JVM_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError")

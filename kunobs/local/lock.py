@@ -12,8 +12,8 @@ from kunobs.local.lockfile import sha256_of
 
 # program, version -> place -> root coordinates. A module leaves out what `lib` already has.
 PROGRAMS: dict[tuple[str, str], dict[str, list[str]]] = {
-    ("kafka", "4.3.1"): {
-        "lib": ["org.apache.kafka:kafka_2.13:4.3.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"],
+    ("kafka", "4.2.2"): {
+        "lib": ["org.apache.kafka:kafka_2.13:4.2.2", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"],
     },
 } | {
     ("elasticsearch", version): {
@@ -32,7 +32,7 @@ def resolve(roots: list[str], context: MavenContext) -> dict[str, Path]:
     """Coordinates of the runtime dependencies of `roots`, each with its downloaded jar."""
     dependencies = [context.create_dependency(root) for root in roots]
     for dependency in dependencies:
-        # Otherwise jgo imports each root as a BOM, and log4j's parent then turns kafka-clients 4.3.1 into 3.9.1.
+        # Otherwise jgo imports each root as a BOM, and log4j's parent then turns kafka-clients 4.2.2 into 3.9.1.
         dependency.raw = True
     inputs, transitive = context.resolver.resolve(dependencies)
     jars = {}

@@ -33,7 +33,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Lock:
-    """Every jar of one program at one version; `name` is the lock file's stem, e.g. `kafka-4.3.1`."""
+    """Every jar of one program at one version; `name` is the lock file's stem, e.g. `kafka-4.2.2`."""
 
     name: str
     artifacts: tuple[Artifact, ...]

@@ -137,11 +137,21 @@ class ManagedProcess:
             self._clock.sleep(0.02)
         return True
 
+    def pause(self) -> None:
+        """SIGSTOP, and wait until no thread runs: a JVM has dozens, and the last may answer a request meanwhile."""
+        if self.signal(signal.SIGSTOP):
+            deadline = self._clock.monotonic() + 30.0
+            while self.pid is not None and not self.paused() and self._clock.monotonic() < deadline:
+                self._clock.sleep(0.005)
+
     def paused(self) -> bool:
-        """True while the process is stopped by SIGSTOP."""
+        """True while every thread of the process is stopped by SIGSTOP."""
         pid = self.pid
+        if pid is None:
+            return False
         with contextlib.suppress(OSError):
-            return pid is not None and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+            threads = [stat.read_text() for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+            return bool(threads) and all(stat.rpartition(")")[2].split()[0] == "T" for stat in threads)
         return False
 
     def rss(self) -> int:

@@ -117,7 +117,7 @@ class Service(ABC):
 
     def pause(self) -> None:
         """SIGSTOP: it accepts connections and answers nothing, as a host that swaps or a network that hangs."""
-        self.process.signal(signal.SIGSTOP)
+        self.process.pause()
 
     def resume(self) -> None:
         """SIGCONT after `pause`."""

@@ -104,10 +104,9 @@ class CheckpointStore:
         self.claim(slots, writer)
         rivals = self._rivals(slots, writer)
         self._fence(sorted({rival for _, rival in rivals}))
-        offsets = self.offsets(slots)
-        if rivals:
-            self.release(rivals)
-        return offsets
+        # Before the offsets are read: where that fails and is tried again, claims of our own failed attempts would pile up.
+        self.release(rivals)
+        return self.offsets(slots)
 
     def offsets(self, slots: set[Slot]) -> dict[Slot, int]:
         """Committed next offsets; slots without one are left out."""
@@ -175,7 +174,7 @@ class CheckpointStore:
 
         for partition, key, value in records:
             self._producer.produce(self.topic, value, key, partition=partition, on_delivery=report)
-        if self._producer.flush(_TIMEOUT) or failures:
+        if records and (self._producer.flush(_TIMEOUT) or failures):
             self._producer.purge()
             reason = failures[0].str() if failures else f"no answer within {_TIMEOUT:.0f} s"
             raise UnavailableError(f"checkpoints cannot be written: {reason}")

@@ -68,6 +68,7 @@ class Delivery(ABC):
         self.refusals: list[Refusal] = []
         self._batched: dict[str, int] = {}
         self.spoiled = False
+        self.timed_out = False
 
     # The life of a delivery. Every method may raise UnavailableError or FencedError; the loop then calls discard() and open() again.
 
@@ -139,11 +140,10 @@ class Delivery(ABC):
     def produce(self, producer: Producer, records: list[Record]) -> None:
         """Queue these records, waiting while the queue is full."""
         put = producer.produce
-        careful = self.planner.diversions.limits
+        careful = self.planner.limits.careful
         for target, value, key, record_headers, partition in records:
             if careful and target.namespace in careful and target.outcome == "delivered":
-                largest = careful[target.namespace].largest
-                if not self._room_for(producer, target.topic, len(value or b""), largest):
+                if not self._room_for(producer, target.topic, len(value or b""), careful[target.namespace]):
                     self.spoiled = self.gives_up_at_refusal
                 if self.gives_up_at_refusal and (self.refusals or self.spoiled):
                     return
@@ -197,8 +197,12 @@ class Delivery(ABC):
         self._note(error, topic, value)
 
     def _refused(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and self._is_refusal(error.code()):
+        if error is None:
+            return
+        if self._is_refusal(error.code()):
             self._note(error, message.topic(), message.value())
+        elif error.code() == KafkaError._MSG_TIMED_OUT:
+            self.timed_out = True
 
     @staticmethod
     def _is_refusal(code: int) -> bool:
@@ -234,13 +238,9 @@ class Delivery(ABC):
                 planner.divert_event(namespace, refusal.value, "rejected", refusal.error)
 
     def _blame_size(self, namespace: str, refusals: list[Refusal]) -> None:
-        """Brokers measure a whole batch, so small records may be innocent: next time each batch fits, and who is refused then is guilty."""
-        planner = self.planner
-        if namespace not in planner.diversions.limits:
-            planner.limit(namespace, compressed=self.config.compression != "none")
-            return
-        for refusal in refusals:
-            planner.divert_event(namespace, refusal.value, "too_large", refusal.error)
+        if not self.planner.narrow(namespace):
+            for refusal in refusals:
+                self.planner.divert_event(namespace, refusal.value, "too_large", refusal.error)
 
     def _room_for(self, producer: Producer, topic: str, size: int, largest: int) -> bool:
         """Make sure that this record and its neighbours fit into a batch; False where what is in flight does not move."""

@@ -119,7 +119,7 @@ class ExactlyOnce(Delivery):
 
     def _reset(self) -> None:
         self._messages, self._ends, self._bytes, self._began = [], {}, 0, 0.0
-        self.spoiled = False
+        self.spoiled = self.timed_out = False
         self.tally.clear()
         self._batched.clear()
 
@@ -173,6 +173,9 @@ class ExactlyOnce(Delivery):
         except KafkaException as failure:
             cause: KafkaError = failure.args[0]
             self._listen(producer, 0.0)
+            if self.timed_out and not self.refusals:
+                seconds = f"{self.config.transaction_timeout:.0f} s"
+                raise UnavailableError(f"the tenant Kafka took no records for {seconds}") from failure
             if self.refusals or cause.txn_requires_abort():
                 log.warning("transaction must be aborted", code=cause.name(), reason=cause.str())
                 return False

@@ -6,12 +6,13 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from kunobs.clock import SYSTEM_CLOCK
 from kunobs.names import Names
 from log_pipeline import headers
 from log_pipeline.event import EventReader, Fields, Unreadable
+from log_pipeline.fanout.limits import Limits
 from log_pipeline.headers import Coordinates, Header
 from log_pipeline.message import Message
 from log_pipeline.route import Route, Router
@@ -20,7 +21,6 @@ from log_pipeline.topics import Topics
 LEG = "fanout"
 _REMEMBERED = 100_000
 _DIVERTED = 30.0
-_BELIEVED = 300.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,14 +62,6 @@ class Tally:
         self.bytes.clear()
 
 
-class Limit(NamedTuple):
-    """What a topic was seen to take: bytes of a batch, whether batches are compressed, and until when this is believed."""
-
-    largest: int
-    compressed: bool
-    until: float
-
-
 @dataclass
 class Diversions:
     """What may not go to its own topic: single events, and whole namespaces for a while."""
@@ -77,15 +69,10 @@ class Diversions:
     events: dict[tuple[str, bytes], tuple[str, str]] = field(default_factory=dict)
     namespaces: dict[str, tuple[str, str, float]] = field(default_factory=dict)
     dead_letters: dict[str, float] = field(default_factory=dict)
-    limits: dict[str, Limit] = field(default_factory=dict)
 
     def touch(self, namespace: str) -> bool:
-        """Something of the namespace is or may be diverted."""
-        return (
-            namespace in self.namespaces
-            or namespace in self.limits
-            or any(diverted == namespace for diverted, _ in self.events)
-        )
+        """Something of the namespace is diverted."""
+        return namespace in self.namespaces or any(diverted == namespace for diverted, _ in self.events)
 
     def clear_events(self) -> None:
         """The transaction that held them is through."""
@@ -105,12 +92,13 @@ class Diversions:
 class Planner:
     """Decides for every message where it goes; remembers what it decided for a container."""
 
-    def __init__(self, reader: EventReader, topics: Topics, names: Names) -> None:
+    def __init__(self, reader: EventReader, topics: Topics, names: Names, *, compressed: bool) -> None:
         self.reader = reader
         self.router = Router()
         self.topics = topics
         self.names = names
         self.diversions = Diversions()
+        self.limits = Limits(self._largest, compressed=compressed)
         self._targets: dict[str, Target] = {}
         self._stores: dict[tuple[str, ...], Target] = {}
         # What the hot loop needs to know of a container: only events that are delivered as they are.
@@ -119,7 +107,7 @@ class Planner:
     def plan(self, messages: Sequence[Message]) -> tuple[list[Record], Tally]:
         """Records for these messages, in order. Raises UnavailableError when a new topic cannot be made now."""
         decode, pick, known = self.reader.decode_route, self.reader.pick_route, self._known
-        replay = self.names.replay(LEG)
+        replay, ceiling = self.names.replay(LEG), self.limits.ceiling
         records: list[Any] = []
         others: list[int] = []
         sizes: defaultdict[Target, list[int]] = defaultdict(list)
@@ -133,13 +121,14 @@ class Planner:
             except (KeyError, ValueError, AttributeError, RecursionError):
                 target = None
             key = message.key()
-            if target is None or topic == replay or (key is None and not target.one_partition):
+            size = len(value) if value else 0
+            if target is None or size > ceiling or topic == replay or (key is None and not target.one_partition):
                 others.append(len(records))
                 records.append(message)
                 continue
             at = b"%b/%d/%d/%d" % (topic.encode(), message.partition(), message.offset(), message.timestamp()[1])
             records.append((target, value, key, [(headers.SOURCE, at)], -1))
-            sizes[target].append(len(value))  # type: ignore[arg-type]
+            sizes[target].append(size)
         if others:
             self._plan_others(records, others, sizes)
         tally = Tally()
@@ -164,7 +153,8 @@ class Planner:
                 self._remember(fields, record[0])
 
     def _remember(self, fields: tuple[Any, ...], target: Target) -> None:
-        if isinstance(fields, Fields) or self.diversions.touch(target.namespace):
+        namespace = target.namespace
+        if isinstance(fields, Fields) or namespace in self.limits.careful or self.diversions.touch(namespace):
             return
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
@@ -180,12 +170,14 @@ class Planner:
         self.diversions.namespaces[namespace] = reason, error, SYSTEM_CLOCK.monotonic() + _DIVERTED
         self._known.clear()
 
-    def limit(self, namespace: str, *, compressed: bool) -> int:
-        """The namespace's topic refused a size: from now on what cannot fit into it goes to the dead letters untried."""
-        largest = self.topics.largest_message(self.names.logs(namespace))
-        self.diversions.limits[namespace] = Limit(largest, compressed, SYSTEM_CLOCK.monotonic() + _BELIEVED)
+    def narrow(self, namespace: str) -> bool:
+        """The namespace's topic refused a size; False where it is known what it takes, and the record alone is too large."""
         self._known.clear()
-        return largest
+        return self.limits.refused(namespace)
+
+    def _largest(self, namespaces: list[str]) -> dict[str, int]:
+        by_topic = {self.names.logs(namespace): namespace for namespace in namespaces}
+        return {by_topic[topic]: size for topic, size in self.topics.largest_messages(list(by_topic)).items()}
 
     def _prepare(self, namespaces: set[str]) -> None:
         """Make the topics that do not exist yet."""
@@ -197,6 +189,7 @@ class Planner:
             topic = self.names.logs(namespace)
             single = self.topics.partitions.get(topic, 1) == 1
             self._targets[namespace] = Target(topic, "delivered", namespace, "", (), single)
+        self.limits.learn(new - set(refused))
         for namespace, reason in refused.items():
             self.divert_namespace(namespace, reason)
 
@@ -213,24 +206,17 @@ class Planner:
             at = headers.coordinates(message.headers()) or at
             said = headers.header(message.headers(), headers.ATTEMPTS)
             attempts = int(said) + 1 if said.isdigit() and len(said) < 10 else 2
-        target = self._target(route, message.value() or b"", attempts)
+        target = self._target(route, message, attempts)
         partition = -1 if message.key() is not None else self._partition(target.topic, message)
         return target, message.value(), message.key(), [(headers.SOURCE, at.encode()), *target.verdict], partition
 
-    def _target(self, route: Route, value: bytes, attempts: int) -> Target:
+    def _target(self, route: Route, message: Message, attempts: int) -> Target:
         if route.outcome == "unrouted":
             return self._stored(self.names.unrouted, "unrouted", "", route.reason, "", attempts)
         if route.outcome == "quarantine":
             return self._stored(self.names.quarantine, "quarantined", route.namespace, route.reason, "", attempts)
         namespace = route.namespace
-        refused = self.diversions.events.get((namespace, value)) or self.diversions.of_namespace(
-            namespace, SYSTEM_CLOCK.monotonic()
-        )
-        limit = self.diversions.limits.get(namespace)
-        if limit is not None and limit.until < SYSTEM_CLOCK.monotonic():
-            del self.diversions.limits[namespace]
-        elif limit is not None and refused is None:
-            refused = _too_large(value, limit.largest, limit.compressed)
+        refused = self._diverted(namespace, message)
         if refused is None:
             if namespace not in self._targets:
                 self._prepare({namespace})
@@ -246,6 +232,16 @@ class Planner:
         if absent is not None:
             return self._stored(self.names.unrouted, "unrouted", namespace, absent, error, attempts)
         return self._stored(self.names.dead_letters(namespace), "dead_letter", namespace, reason, error, attempts)
+
+    def _diverted(self, namespace: str, message: Message) -> tuple[str, str] | None:
+        """(reason, error) for what may not go to its own topic."""
+        value = message.value() or b""
+        refused = self.diversions.events.get((namespace, value)) or self.diversions.of_namespace(
+            namespace, SYSTEM_CLOCK.monotonic()
+        )
+        if refused is None and (error := self.limits.too_large(namespace, value, message.key())):
+            return "too_large", error
+        return refused
 
     def _stored(self, topic: str, outcome: str, namespace: str, reason: str, error: str, attempts: int) -> Target:
         """Made once per kind, so that a flood of refused events is counted as one kind."""
@@ -267,13 +263,6 @@ class Planner:
         if isinstance(fields, Unreadable):
             return -1
         return zlib.crc32(_writer_of(fields, self.router).encode("utf-8", "surrogatepass")) % count
-
-
-def _too_large(value: bytes, largest: int, compressed: bool) -> tuple[str, str] | None:
-    """(reason, error) for what surely does not fit: deflate is hardly ever beaten by what Kafka compresses with."""
-    if len(value) <= largest or (compressed and len(zlib.compress(value, 1)) <= largest):
-        return None
-    return "too_large", f"{len(value)} bytes do not fit into the topic's max.message.bytes={largest}"
 
 
 def _writer_of(fields: Fields, router: Router) -> str:

@@ -108,7 +108,7 @@ class Fanout:
     def _delivery(self) -> Delivery:
         config, tenant = self.config, self.config.kafka.tenant
         reader = EventReader(config.source.profile, config.source.fields)
-        planner = Planner(reader, self.topics, self.names)
+        planner = Planner(reader, self.topics, self.names, compressed=config.fanout.compression != "none")
         store = CheckpointStore(tenant, self.names.checkpoints)
         kind: Callable[..., Delivery] = ExactlyOnce if config.fanout.delivery == "exactly_once" else AtLeastOnce
         return kind(tenant, config.fanout, planner, self._stalled, store=store)
@@ -198,7 +198,10 @@ class Fanout:
                 if self._reopen():
                     break
             except (FencedError, UnavailableError) as error:
-                repeated(_log, "recover:again", "the tenant Kafka cannot be written yet", reason=str(error))
+                repeated(
+                    _log, "recover:again", "the tenant Kafka cannot be written yet", reason=str(error), hint=error.hint
+                )
+                self.lifecycle.not_ready(str(error))
                 self.delivery.discard()
         self.broken = None
         for reader in self.readers:
@@ -243,7 +246,8 @@ class Fanout:
             try:
                 return step()
             except (UnavailableError, FencedError, KafkaException) as error:
-                repeated(_log, "start", "waiting for the tenant Kafka", reason=str(error))
+                hint = getattr(error, "hint", "")
+                repeated(_log, "start", "waiting for the tenant Kafka", reason=str(error), hint=hint)
                 self.lifecycle.not_ready(str(error))
                 self.lifecycle.wait(delay)
         return None

@@ -27,8 +27,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", folder], check=True)
 
 
-# Fails about once in four: after the broker was killed, checkpoints sometimes cannot be read to their end (an open bug).
-@pytest.mark.chaos
 def test_a_full_disk_is_waited_out(
     tmp_path: Path, small_disk: Path, make_stack: Callable[..., LocalStack], unique: Callable[[str], str]
 ) -> None:

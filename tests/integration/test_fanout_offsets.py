@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from kunobs import kafka
 from kunobs.cli import main
 from kunobs.config.kafka import KafkaCluster, TenantKafkaCluster
-from kunobs.errors import FencedError
+from kunobs.errors import FencedError, UnavailableError
 from kunobs.testing.events import EventGenerator
 from log_pipeline.fanout.checkpoints import CheckpointStore, Slot
 from tests.pipeline import LATE, Pipeline, assert_exactly_once
@@ -158,3 +158,29 @@ def test_the_later_claim_wins(pipeline: Pipeline, tenant: TenantKafkaCluster) ->
     assert store.offsets({slot}) == {slot: 9}
     with pytest.raises(FencedError):
         store._rivals({slot}, f"{pipeline.name}-old")
+
+
+def test_a_transaction_that_never_ends_is_named(
+    pipeline: Pipeline, tenant: TenantKafkaCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offsets behind it cannot be known; the error says where it began and what to do, and no claims pile up meanwhile."""
+    pipeline.start().wait_ready()
+    topic = pipeline.names.checkpoints
+    slot = Slot("hanging", "public", "t", 0)
+    stranger = kafka.producer(tenant, **{"transactional.id": f"{pipeline.name}-stranger"})
+    stranger.init_transactions(20)
+    stranger.begin_transaction()
+    stranger.produce(topic, b"{}", b"stranger", slot.home)
+    stranger.flush(20)
+    monkeypatch.setattr("log_pipeline.reading._TIMEOUT", 2.0)
+    store = CheckpointStore(tenant, topic)
+    for attempt in range(3):
+        with pytest.raises(
+            UnavailableError, match=rf"{topic}\[{slot.home}\] cannot be read past offset 0 of \d+"
+        ) as caught:
+            store.take_over({slot}, f"{pipeline.name}-{attempt}")
+        assert "find-hanging" in caught.value.hint
+    store.claim({slot}, f"{pipeline.name}-other")
+    assert store._rivals({slot}, f"{pipeline.name}-other") == [(slot, f"{pipeline.name}-2")]
+    stranger.abort_transaction(20)
+    assert store.take_over({slot}, f"{pipeline.name}-last") == {}

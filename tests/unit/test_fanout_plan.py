@@ -62,6 +62,7 @@ class FakeTopics:
         self.partitions: dict[str, int] = {}
         self.count = partitions
         self.asked: list[set[str]] = []
+        self.largest: dict[str, int] = {}
 
     def ensure_logs(self, namespaces: set[str]) -> dict[str, str]:
         self.asked.append(set(namespaces))
@@ -74,10 +75,13 @@ class FakeTopics:
     def forget(self, topic: str) -> None:
         self.partitions.pop(topic, None)
 
+    def largest_messages(self, topics: list[str]) -> dict[str, int]:
+        return {topic: self.largest[topic] for topic in topics if topic in self.largest}
 
-def planner(topics: FakeTopics) -> Planner:
+
+def planner(topics: FakeTopics, *, compressed: bool = False) -> Planner:
     """A planner over the fake."""
-    return Planner(EventReader(), topics, Names())  # type: ignore[arg-type]
+    return Planner(EventReader(), topics, Names(), compressed=compressed)  # type: ignore[arg-type]
 
 
 def event(namespace: str, size: int = 0, container: str = "c1") -> bytes:
@@ -173,20 +177,35 @@ def test_diverted_events_and_namespaces() -> None:
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_topic_known_to_be_small(compressed: bool) -> None:
+@pytest.mark.parametrize("largest", [1_500, 2_000_000])
+def test_a_topic_known_to_be_small(largest: int, compressed: bool) -> None:
     """What cannot fit goes to the dead letters untried; what may fit once it is compressed is tried; others are not touched."""
     topics = FakeTopics()
-    topics.largest_message = lambda _: 500  # type: ignore[attr-defined]
-    made = planner(topics)
-    assert made.limit("a", compressed=compressed) == 500
-    noise = json.dumps({"kubernetes": {"namespace": "a"}, "message": random.Random(0).randbytes(600).hex()}).encode()
-    found = planned(made, Said(event("a", 1000)), Said(noise), Said(event("a", 10)), Said(event("b", 1000)))
-    assert [outcome for _, outcome, _ in found] == [
-        "delivered" if compressed else "dead_letter",
-        "dead_letter",
-        "delivered",
-        "delivered",
-    ]
+    topics.largest = {"kun.logs.a": largest, "kun.logs.b": 10_000_000}
+    made = planner(topics, compressed=compressed)
+    noise = json.dumps(
+        {
+            "kubernetes": {"namespace": "a"},
+            "container": {"id": "c1"},
+            "message": random.Random(0).randbytes(largest).hex(),
+        }
+    ).encode()
+    for _ in range(2):
+        found = planned(
+            made,
+            Said(event("a", 10)),
+            Said(event("a", largest)),
+            Said(noise),
+            Said(event("a", largest // 2)),
+            Said(event("b", largest)),
+        )
+        assert [outcome for _, outcome, _ in found] == [
+            "delivered",
+            "delivered" if compressed else "dead_letter",
+            "dead_letter",
+            "delivered",
+            "delivered",
+        ]
 
 
 def test_a_diversion_ends(monkeypatch: pytest.MonkeyPatch) -> None:

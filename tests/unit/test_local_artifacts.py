@@ -266,10 +266,10 @@ def test_shipped_locks_are_whole(program: str, version: str) -> None:
 
 def test_kafka_is_of_one_version() -> None:
     """jgo once let log4j's parent choose kafka-clients 3.9.1 for a 4.x broker: all Kafka jars have its version."""
-    coordinates = [artifact.coordinate for artifact in Lock.load("kafka", "4.3.1").artifacts]
+    coordinates = [artifact.coordinate for artifact in Lock.load("kafka", "4.2.2").artifacts]
     kafka = [coordinate for coordinate in coordinates if coordinate.startswith("org.apache.kafka:")]
-    assert "org.apache.kafka:kafka-clients:4.3.1" in kafka
-    assert {coordinate.rsplit(":", 1)[1] for coordinate in kafka} == {"4.3.1"}
+    assert "org.apache.kafka:kafka-clients:4.2.2" in kafka
+    assert {coordinate.rsplit(":", 1)[1] for coordinate in kafka} == {"4.2.2"}
 
 
 def test_the_systems_authorities_are_trusted_after_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,14 +89,14 @@ def test_errors_have_a_pasteable_hint(no_stack: None) -> None:
 def test_the_table_shows_what_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """Memory in MB, data with a digit, uptime in two units; nothing for what does not run."""
     running = ServiceStatus(
-        "public", "kafka", "4.3.1", "running", "127.0.0.1:1", 77, 7322.0, 218_400_000, 1_550_000, "log"
+        "public", "kafka", "4.2.2", "running", "127.0.0.1:1", 77, 7322.0, 218_400_000, 1_550_000, "log"
     )
-    died = ServiceStatus("tenant", "kafka", "4.3.1", "died", "127.0.0.1:2", None, 0.0, 0, 0, "log")
+    died = ServiceStatus("tenant", "kafka", "4.2.2", "died", "127.0.0.1:2", None, 0.0, 0, 0, "log")
     commands.print_table([running, died])
     lines = capsys.readouterr().out.splitlines()
     rows = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines]
-    assert rows[1] == ["public", "running", "127.0.0.1:1", "kafka 4.3.1", "77", "218 MB", "1.6 MB", "2h 2m"]
-    assert rows[2] == ["tenant", "died", "kafka 4.3.1", "0.0 MB"]
+    assert rows[1] == ["public", "running", "127.0.0.1:1", "kafka 4.2.2", "77", "218 MB", "1.6 MB", "2h 2m"]
+    assert rows[2] == ["tenant", "died", "kafka 4.2.2", "0.0 MB"]
 
 
 @pytest.mark.parametrize(

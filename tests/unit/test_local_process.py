@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,6 +22,12 @@ from tests.support import run_python, wait_until
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+)
+
+THREADS = (
+    "import threading, time\n"
+    "for _ in range(60): threading.Thread(target=lambda: [time.sleep(0.0005) for _ in iter(int, 1)]).start()\n"
+    "print('up', flush=True)"
 )
 
 
@@ -86,10 +93,22 @@ def test_a_paused_process_can_be_stopped(folder: Path) -> None:
     """SIGTERM reaches a stopped process only when it is continued."""
     process = start(folder, SLEEPER)
     assert not process.paused()
-    process.signal(signal.SIGSTOP)
-    wait_until(process.paused, 10, "it is paused")
+    process.pause()
+    assert process.paused()
     assert process.pid is not None
     assert process.stop(grace=30)
+
+
+def test_no_thread_runs_after_a_pause(folder: Path) -> None:
+    """Threads stop one after another; a broker's network thread that is late would answer a request after the pause."""
+    process = start(folder, THREADS)
+    for _ in range(100):
+        with ExitStack() as files:
+            states = [files.enter_context(path.open()) for path in Path(f"/proc/{process.pid}/task").glob("*/stat")]
+            process.pause()
+            assert {state.read().rpartition(")")[2].split()[0] for state in states} == {"T"}
+        process.signal(signal.SIGCONT)
+    process.stop(grace=1)
 
 
 def test_a_death_is_told_from_a_stop(folder: Path) -> None:
