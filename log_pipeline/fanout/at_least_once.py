@@ -1,21 +1,57 @@
-"""at_least_once: wait for the brokers, then commit; a crash repeats at most one commit interval."""
+"""at_least_once: offsets are committed as far as brokers acknowledged everything before them; a crash repeats at most one interval.
+
+Nothing ever waits for the queue to run empty: each batch counts its own delivery reports, and a commit takes the batches at the head
+that have all of theirs. What a broker refused goes to its dead letters in a batch of its own, which keeps its place at the head.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from kunobs import crash
 from kunobs.clock import SYSTEM_CLOCK
 from kunobs.errors import UnavailableError
-from log_pipeline.fanout.checkpoints import CheckpointStore, Slot, offset_value
-from log_pipeline.fanout.delivery import Delivery
-from log_pipeline.fanout.plan import Record
+from log_pipeline.fanout.checkpoints import CheckpointStore, Slot
+from log_pipeline.fanout.delivery import Delivery, Refusal, is_refusal
+from log_pipeline.fanout.plan import Record, Tally
 from log_pipeline.message import Message
 
-_ROUNDS = 50
+_ATTEMPTS = 50
+# A partition that is taken away cannot be kept for longer than the group waits.
+_PATIENCE = 30.0
+
+
+@dataclass(eq=False)
+class _Batch:
+    """What was taken at once; `left` records have no delivery report yet."""
+
+    messages: list[Message]
+    records: list[Record]
+    tally: Tally
+    ends: Mapping[Slot, int]
+    began: float
+    attempt: int = 0
+    left: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+    lost: KafkaError | None = None
+
+    def reported(self, error: KafkaError | None, message: Message) -> None:
+        """librdkafka's delivery report."""
+        self.left -= 1
+        if error is not None:
+            self.failed(error, message.topic(), message.value())
+
+    def failed(self, error: KafkaError, topic: str, value: bytes | None) -> None:
+        """A record was not written."""
+        if is_refusal(error.code()):
+            self.refusals.append(Refusal(topic, error.code(), error.str(), value or b""))
+        else:
+            self.lost = error
 
 
 class AtLeastOnce(Delivery):
@@ -27,13 +63,15 @@ class AtLeastOnce(Delivery):
         super().__init__(*args, **kwargs)
         self._store = store
         self._producer: Producer | None = None
-        self._unacknowledged: list[list[tuple[Message, Record]]] = []
+        self._batches: deque[_Batch] = deque()
         self._ends: dict[Slot, int] = {}
         self._began = 0.0
+        self._head: tuple[_Batch, int] | None = None
+        self._moved = 0.0
 
     def open(self) -> None:
         # A record given up by time-out would be overtaken by the ones behind it, so records wait as long as it takes.
-        self._producer = self.connect(**{"message.timeout.ms": 0})
+        self._producer = self.connect(**{"message.timeout.ms": 0, "delivery.report.only.error": False})
 
     def take_over(self, slots: set[Slot]) -> dict[Slot, int]:
         return self._store.offsets(slots)
@@ -41,13 +79,12 @@ class AtLeastOnce(Delivery):
     def write(self, messages: list[Message], ends: Mapping[Slot, int]) -> None:
         if self._producer is None:
             raise UnavailableError("the tenant Kafka is not connected")
-        records, tally = self.planner.plan(messages)
         self._began = self._began or SYSTEM_CLOCK.monotonic()
-        self.tally.add(tally)
-        self._unacknowledged.append(list(zip(messages, records, strict=True)))
-        self._produce(self._producer, records)
+        records, tally = self.planner.plan(messages)
+        batch = _Batch(messages, records, tally, ends, SYSTEM_CLOCK.monotonic())
+        self._batches.append(batch)
+        self._produce(self._producer, batch)
         crash.reach("fanout.mid_batch")
-        self._ends |= ends
 
     def due(self, now: float) -> float:
         if not self._began:
@@ -60,29 +97,34 @@ class AtLeastOnce(Delivery):
 
     @property
     def in_flight_events(self) -> int:
-        return sum(self.tally.events.values())
+        return sum(len(batch.messages) for batch in self._batches)
 
-    def commit(self) -> dict[Slot, int]:
+    @property
+    def in_flight_bytes(self) -> int:
+        return sum(sum(batch.tally.bytes.values()) for batch in self._batches)
+
+    def stuck(self, now: float) -> float:
+        head = (self._batches[0], self._batches[0].left) if self._batches else None
+        if head is None or head != self._head:
+            self._head, self._moved = head, now
+        return now - self._moved
+
+    def commit(self, *, wait: bool) -> dict[Slot, int]:
         producer = self._producer
-        if not self._began or producer is None:
+        if producer is None or not self._began:
             return {}
-        for _ in range(_ROUNDS):
-            self._acknowledged(producer)
-            if not self.refusals:
-                break
-            self._again(producer)
-        else:
-            raise UnavailableError(f"records were refused {_ROUNDS} times; the last refusals are in the log")
-        crash.reach("fanout.before_commit")
-        ends = self._ends
-        for slot, offset in ends.items():
-            producer.produce(self._store.topic, offset_value(offset), slot.offset_key, slot.home)
-        self._acknowledged(producer)
-        self.results.committed += 1
-        self.results.last_commit = SYSTEM_CLOCK.now()
-        self.results.done.add(self.tally)
-        self.planner.diversions.clear_events()
-        self._reset()
+        self._settle(producer)
+        deadline = SYSTEM_CLOCK.monotonic() + _PATIENCE
+        while wait and self._batches:
+            producer.flush(0.5)
+            self._settle(producer)
+            self._look(deadline)
+        ends, self._ends = self._ends, {}
+        if ends:
+            self._remember(producer, ends)
+        while wait and producer.flush(0.5):
+            self._look(deadline)
+        self._began = self._batches[0].began if self._batches else 0.0
         return ends
 
     def release(self, slots: set[Slot]) -> None:
@@ -93,36 +135,62 @@ class AtLeastOnce(Delivery):
             self._producer.purge()
             self._producer = None
         self.refusals.clear()
-        self._reset()
-
-    def _reset(self) -> None:
-        self._unacknowledged, self._ends, self._began = [], {}, 0.0
-        self.tally.clear()
+        self._batches.clear()
+        self._ends, self._began = {}, 0.0
         self._batched.clear()
 
-    def _acknowledged(self, producer: Producer) -> None:
-        """Wait until no record is in flight; while the brokers are away, say so and go on waiting."""
-        while producer.flush(0.5):
-            self.waiting(0.5)
+    def _look(self, deadline: float) -> None:
+        if SYSTEM_CLOCK.monotonic() > deadline:
+            raise UnavailableError(f"the tenant Kafka acknowledged nothing for {_PATIENCE:.0f} s")
 
-    def _again(self, producer: Producer) -> None:
-        refused = {(refusal.topic, refusal.value) for refusal in self.refusals}
+    def _remember(self, producer: Producer, ends: Mapping[Slot, int]) -> None:
+        crash.reach("fanout.before_commit")
+        try:
+            self.remember(producer, self._store.topic, ends)
+        except KafkaException as error:
+            raise UnavailableError(f"checkpoints cannot be written: {error.args[0].str()}") from error
+        self.results.committed += 1
+        self.results.last_commit = SYSTEM_CLOCK.now()
+        self.planner.diversions.clear_events()
+
+    def _settle(self, producer: Producer) -> None:
+        """Account for the batches at the head that have all their reports."""
+        producer.poll(0)
+        if self.refusals:
+            # Of a checkpoint: nobody but us writes there.
+            self.blame()
+        while self._batches and self._batches[0].left == 0:
+            batch = self._batches.popleft()
+            if batch.lost is not None:
+                raise UnavailableError(f"events cannot be written: {batch.lost.str()}")
+            if batch.refusals:
+                self._batches.appendleft(self._again(producer, batch))
+                continue
+            self._ends |= batch.ends
+            self.results.done.add(batch.tally)
+
+    def _again(self, producer: Producer, batch: _Batch) -> _Batch:
+        """What was refused, planned anew; the rest of the batch is done."""
+        if batch.attempt >= _ATTEMPTS:
+            raise UnavailableError(f"records were refused {_ATTEMPTS} times; the last refusals are in the log")
+        refused = {(refusal.topic, refusal.value) for refusal in batch.refusals}
+        self.refusals, batch.refusals = batch.refusals, []
         self.blame()
         messages: list[Message] = []
-        for number, batch in enumerate(self._unacknowledged):
-            again = [pair for pair in batch if (pair[1][0].topic, pair[0].value() or b"") in refused]
-            if again:
-                self._unacknowledged[number] = [pair for pair in batch if pair not in again]
-            for message, record in again:
+        for message, record in zip(batch.messages, batch.records, strict=True):
+            if (record[0].topic, message.value() or b"") in refused:
                 messages.append(message)
-                self.tally.remove(record[0], len(message.value() or b""))
+                batch.tally.remove(record[0], len(message.value() or b""))
+        self.results.done.add(batch.tally)
         records, tally = self.planner.plan(messages)
-        self.tally.add(tally)
-        self._unacknowledged.append(list(zip(messages, records, strict=True)))
-        self._produce(producer, records)
+        again = _Batch(messages, records, tally, batch.ends, batch.began, batch.attempt + 1)
+        self._produce(producer, again)
+        return again
 
-    def _produce(self, producer: Producer, records: list[Any]) -> None:
+    def _produce(self, producer: Producer, batch: _Batch) -> None:
+        # Before the first report can come: what is not queued yet is not acknowledged either.
+        batch.left = len(batch.records)
         try:
-            self.produce(producer, records)
+            self.produce(producer, batch.records, batch)
         except KafkaException as error:
             raise UnavailableError(f"events cannot be written: {error.args[0].str()}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -15,7 +15,7 @@ from kunobs.config.fanout import FanoutConfig
 from kunobs.config.kafka import KafkaCluster
 from kunobs.errors import KunobsError
 from kunobs.log import get_logger
-from log_pipeline.fanout.checkpoints import Slot
+from log_pipeline.fanout.checkpoints import Slot, offset_value
 from log_pipeline.fanout.plan import LEG, Planner, Record, Tally
 from log_pipeline.kafka_codes import DENIED, MISSING, REFUSED, TOO_LARGE
 from log_pipeline.message import Message
@@ -38,6 +38,23 @@ class Refusal:
     def size(self) -> int:
         """Bytes of its value."""
         return len(self.value)
+
+
+class Reports(Protocol):
+    """Who wants to hear of every record of a `produce`; without one, refusals are collected in `Delivery.refusals`."""
+
+    left: int
+
+    def reported(self, error: KafkaError | None, message: Message) -> None:
+        """A delivery report."""
+
+    def failed(self, error: KafkaError, topic: str, value: bytes | None) -> None:
+        """librdkafka did not even queue it."""
+
+
+def is_refusal(code: int) -> bool:
+    """The record or its topic is to blame: it has to go elsewhere, the others have not."""
+    return code in TOO_LARGE or code in DENIED or code in MISSING or code in REFUSED
 
 
 @dataclass
@@ -64,6 +81,7 @@ class Delivery(ABC):
         self.planner = planner
         self.results = Results()
         self.waiting = waiting
+        """Called with the seconds that the queue has been full."""
         self.tally = Tally()
         self.refusals: list[Refusal] = []
         self._batched: dict[str, int] = {}
@@ -89,8 +107,8 @@ class Delivery(ABC):
         """Seconds until `commit` should be called; 0 or less: now."""
 
     @abstractmethod
-    def commit(self) -> dict[Slot, int]:
-        """Make everything written so far durable; the next offsets that now stand."""
+    def commit(self, *, wait: bool) -> dict[Slot, int]:
+        """Make everything written so far durable, without `wait` only what costs no waiting; the next offsets that now stand."""
 
     @abstractmethod
     def release(self, slots: set[Slot]) -> None:
@@ -115,6 +133,10 @@ class Delivery(ABC):
         """Bytes written that are not durable yet."""
         return sum(self.tally.bytes.values())
 
+    def stuck(self, now: float) -> float:
+        """Seconds since anything moved, where something should have."""
+        return 0.0
+
     # Shared.
 
     def connect(self, **options: Any) -> Producer:
@@ -137,9 +159,10 @@ class Delivery(ABC):
             | options,
         )
 
-    def produce(self, producer: Producer, records: list[Record]) -> None:
+    def produce(self, producer: Producer, records: list[Record], reports: Reports | None = None) -> None:
         """Queue these records, waiting while the queue is full."""
-        put = producer.produce
+        put: Any = producer.produce
+        report = reports.reported if reports else None
         careful = self.planner.limits.careful
         for target, value, key, record_headers, partition in records:
             if careful and target.namespace in careful and target.outcome == "delivered":
@@ -148,23 +171,35 @@ class Delivery(ABC):
                 if self.gives_up_at_refusal and (self.refusals or self.spoiled):
                     return
             try:
-                put(target.topic, value, key, partition, headers=record_headers)
+                put(target.topic, value, key, partition, on_delivery=report, headers=record_headers)
             except BufferError:
-                self._put_when_there_is_room(producer, target.topic, value, key, partition, record_headers)
+                self._put_when_there_is_room(producer, target.topic, value, key, partition, record_headers, reports)
             except KafkaException as error:
-                self._refused_at_once(error, target.topic, value)
+                self._refused_at_once(error, target.topic, value, reports)
         producer.poll(0)
 
-    def _put_when_there_is_room(self, producer: Producer, topic: str, value: bytes | None, *rest: Any) -> None:
-        key, partition, record_headers = rest
-        while True:
-            self._queue_full(producer)
+    def remember(self, producer: Producer, topic: str, offsets: Mapping[Slot, int]) -> None:
+        """Queue checkpoints."""
+        for slot, offset in offsets.items():
             try:
-                return producer.produce(topic, value, key, partition, headers=record_headers)
+                producer.produce(topic, offset_value(offset), slot.offset_key, slot.home)
+            except BufferError:
+                self._put_when_there_is_room(
+                    producer, topic, offset_value(offset), slot.offset_key, slot.home, None, None
+                )
+
+    def _put_when_there_is_room(self, producer: Producer, topic: str, value: bytes | None, *rest: Any) -> None:
+        key, partition, record_headers, reports = rest
+        report: Any = reports.reported if reports else None
+        began = SYSTEM_CLOCK.monotonic()
+        while True:
+            self._queue_full(producer, began)
+            try:
+                return producer.produce(topic, value, key, partition, on_delivery=report, headers=record_headers)
             except BufferError:
                 continue
             except KafkaException as error:
-                return self._refused_at_once(error, topic, value)
+                return self._refused_at_once(error, topic, value, reports)
 
     def _flush(self, producer: Producer, seconds: float) -> int:
         """Wait until nothing is in flight; what is left where waiting is in vain.
@@ -183,30 +218,32 @@ class Delivery(ABC):
                 return left
         return 0
 
-    def _queue_full(self, producer: Producer) -> None:
+    def _queue_full(self, producer: Producer, began: float) -> None:
         """Wait for room: one full round trip at least, so that this is no hot loop."""
         before = len(producer)
         while len(producer) >= before:
-            self.waiting(0.0)
+            self.waiting(SYSTEM_CLOCK.monotonic() - began)
             producer.poll(0.05)
 
-    def _refused_at_once(self, failure: KafkaException, topic: str, value: bytes | None) -> None:
+    def _refused_at_once(
+        self, failure: KafkaException, topic: str, value: bytes | None, reports: Reports | None
+    ) -> None:
         error: KafkaError = failure.args[0]
-        if not self._is_refusal(error.code()):
+        if not is_refusal(error.code()):
             raise failure
-        self._note(error, topic, value)
+        if reports is None:
+            self._note(error, topic, value)
+        else:
+            reports.left -= 1
+            reports.failed(error, topic, value)
 
     def _refused(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             return
-        if self._is_refusal(error.code()):
+        if is_refusal(error.code()):
             self._note(error, message.topic(), message.value())
         elif error.code() == KafkaError._MSG_TIMED_OUT:
             self.timed_out = True
-
-    @staticmethod
-    def _is_refusal(code: int) -> bool:
-        return code in TOO_LARGE or code in DENIED or code in MISSING or code in REFUSED
 
     def _note(self, error: KafkaError, topic: str, value: bytes | None) -> None:
         self.refusals.append(Refusal(topic, error.code(), error.str(), value or b""))

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from kunobs import crash
 from kunobs.clock import SYSTEM_CLOCK
 from kunobs.errors import DeniedError, FencedError, UnavailableError
-from log_pipeline.fanout.checkpoints import CheckpointStore, Slot, offset_value
+from log_pipeline.fanout.checkpoints import CheckpointStore, Slot
 from log_pipeline.fanout.delivery import Delivery, log
 from log_pipeline.kafka_codes import DENIED, FENCED
 from log_pipeline.message import Message
@@ -86,7 +86,7 @@ class ExactlyOnce(Delivery):
     def in_flight_events(self) -> int:
         return sum(self.tally.events.values())
 
-    def commit(self) -> dict[Slot, int]:
+    def commit(self, *, wait: bool) -> dict[Slot, int]:
         if not self._began or self._producer is None:
             return {}
         for _ in range(_REPLAYS):
@@ -157,8 +157,7 @@ class ExactlyOnce(Delivery):
         if self.spoiled:
             return False
         try:
-            for slot, offset in self._ends.items():
-                producer.produce(self._store.topic, offset_value(offset), slot.offset_key, slot.home)
+            self.remember(producer, self._store.topic, self._ends)
             self._flush(producer, self.config.transaction_timeout)
             if self.refusals:
                 return False

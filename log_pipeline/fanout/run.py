@@ -24,6 +24,7 @@ from log_pipeline.fanout.delivery import Delivery
 from log_pipeline.fanout.exactly_once import ExactlyOnce
 from log_pipeline.fanout.plan import LEG, Planner
 from log_pipeline.fanout.report import Report
+from log_pipeline.message import Message
 from log_pipeline.source import Partition, Source, last_of_each
 from log_pipeline.topics import Topics
 
@@ -31,6 +32,7 @@ _log = get_logger(LEG)
 # While a transaction is open, batches are taken in short steps, so that sending overlaps with collecting.
 _STEP = 0.02
 _IDLE = 0.25
+_HICCUP = 2.0
 
 
 def run(config: Config, lifecycle: Lifecycle, registry: CollectorRegistry) -> None:
@@ -64,7 +66,7 @@ class Reader:
     def positions(self, partitions: set[Partition]) -> dict[Partition, int]:
         """The checkpoints, once nobody else can move them."""
         # Others wait behind an open transaction, and fencing may take a second.
-        self.fanout.commit()
+        self.fanout.commit(wait=False)
         offsets = self.fanout.delivery.take_over({self.slot(p) for p in partitions})
         found = {p: offsets[self.slot(p)] for p in partitions if self.slot(p) in offsets}
         if self.fanout.config.fanout.delivery == "at_least_once":
@@ -104,6 +106,7 @@ class Fanout:
         self.readers: list[Reader] = []
         self.broken: Exception | None = None
         self._next_report = 0.0
+        self._taking = self._writing = False
 
     def _delivery(self) -> Delivery:
         config, tenant = self.config, self.config.kafka.tenant
@@ -142,10 +145,20 @@ class Fanout:
         self.delivery.discard()
         self.report.update(self.delivery, [], self.topics)
 
-    def commit(self) -> None:
-        """Make what is written durable and remember where that leaves each partition."""
+    def commit(self, *, wait: bool = True) -> None:
+        """Make what is written durable and remember where that leaves each partition.
+
+        Raises UnavailableError when it is called by a rebalance that came while a batch was being written: half of it would be made
+        durable, and its offsets not.
+        """
+        if self._writing:
+            raise UnavailableError("a batch is being written")
         began = SYSTEM_CLOCK.monotonic()
-        ends = self.delivery.commit()
+        self._writing = True
+        try:
+            ends = self.delivery.commit(wait=wait)
+        finally:
+            self._writing = False
         if ends:
             self.report.batch_seconds(SYSTEM_CLOCK.monotonic() - began)
         for reader in self.readers:
@@ -161,20 +174,41 @@ class Fanout:
         due = self.delivery.due(SYSTEM_CLOCK.monotonic())
         wait = min(max(due, 0.0), _STEP if self.delivery.busy else _IDLE)
         for reader in self.readers:
-            messages = reader.source.take(wait)
+            messages = self._take(reader, wait)
             wait = 0.0
             if messages:
                 last = last_of_each(messages, len(reader.source.positions))
                 ends = {partition: message.offset() + 1 for partition, message in last.items()}
-                self.delivery.write(messages, {reader.slot(p): offset for p, offset in ends.items()})
+                self._write(messages, {reader.slot(p): offset for p, offset in ends.items()})
                 reader.source.advance(ends)
                 self.report.consumed(messages, last)
         now = SYSTEM_CLOCK.monotonic()
         if self.delivery.busy and self.delivery.due(now) <= 0:
-            self.commit()
+            self.commit(wait=False)
+        stuck = self.delivery.stuck(now)
+        if stuck >= _HICCUP:
+            self._stalled(stuck)
+        elif any(reader.source.paused for reader in self.readers):
+            for reader in self.readers:
+                reader.source.resume()
+            self.lifecycle.ready()
         if now >= self._next_report:
             self._next_report = now + 1.0
             self._tell()
+
+    def _take(self, reader: Reader, wait: float) -> list[Message]:
+        self._taking = True
+        try:
+            return reader.source.take(wait)
+        finally:
+            self._taking = False
+
+    def _write(self, messages: list[Message], ends: dict[Slot, int]) -> None:
+        self._writing = True
+        try:
+            self.delivery.write(messages, ends)
+        finally:
+            self._writing = False
 
     def _tell(self) -> None:
         """Once a second: metrics, and the group's offsets for lag tools (the checkpoint is the truth)."""
@@ -229,15 +263,19 @@ class Fanout:
         end = SYSTEM_CLOCK.monotonic() + seconds
         while SYSTEM_CLOCK.monotonic() < end and not self.lifecycle.stopping:
             for reader in self.readers:
-                reader.source.take(0.05)
+                self._take(reader, 0.05)
 
-    def _stalled(self, _: float) -> None:
+    def _stalled(self, seconds: float) -> None:
         """The tenant Kafka takes no records: stay in the groups, read nothing, say so."""
-        repeated(_log, "stalled", "the tenant Kafka takes no records; waiting")
+        if seconds < _HICCUP or self._taking:
+            # A full queue is what a fast source looks like; and within a rebalance nothing may be taken.
+            return
+        repeated(_log, "stalled", "the tenant Kafka takes no records; waiting", seconds=int(seconds))
+        self.lifecycle.not_ready(f"the tenant Kafka has taken no records for {seconds:.0f} s")
         self.report.stalled()
         for reader in self.readers:
             reader.source.pause()
-            reader.source.take(0.0)
+            self._take(reader, 0.0)
 
     def _until_it_works(self, step: Callable[[], None]) -> None:
         for delay in Backoff(initial=0.2, maximum=5.0).delays():

@@ -96,11 +96,12 @@ def test_at_least_once_repeats_at_most_what_was_not_committed(pipeline: Pipeline
     sections = {"fanout": {"listen": "127.0.0.1:0", "group": f"{pipeline.name}-fanout", "delivery": "at_least_once"}}
     lines = EventGenerator(SEED, namespaces=8, shares={}).lines(6000)
     pipeline.feed(lines[:3000])
-    first = pipeline.start(crash_at="fanout.before_commit:2", **sections)
-    wait_until(lambda: pipeline.progress() == 3000, LATE, "the first commit")
+    first = pipeline.start(**sections)
+    pipeline.wait_for(3000)
     committed = {(message.partition(), message.offset()) for message in pipeline.source()}
+    assert first.terminate() == 0
     pipeline.feed(lines[3000:])
-    first.died()
+    pipeline.start(crash_at="fanout.before_commit:1", **sections).died()
     pipeline.start(**sections)
     pipeline.wait_for(6000)
     copies = pipeline.copies()
@@ -214,6 +215,58 @@ def test_an_event_larger_than_its_topic_takes_holds_nobody_up(pipeline: Pipeline
     assert child.terminate() == 0
     assert not child.logged("records refused")
     assert by_outcome(pipeline.copies()) == expected_topics(lines) | {f"kun.dlq.{namespace}": 1}
+
+
+@pytest.mark.parametrize("delivery", ["exactly_once", "at_least_once"])
+def test_more_than_the_queue_holds(pipeline: Pipeline, delivery: str) -> None:
+    """One batch of large events overflows the producer's queue: it waits for room and goes on, also with what comes later."""
+    lines = EventGenerator(SEED, namespaces=4, shares={}).lines(400)
+    dice = random.Random(SEED)
+    large = []
+    for line in lines[:90]:
+        noise = dice.randbytes(450_000).hex()
+        value = json.dumps({"kubernetes": {"namespace": line.expected.namespace}, "message": noise}).encode()
+        large.append(line._replace(value=value))
+    count = pipeline.feed(large)
+    child = pipeline.start(
+        fanout={"listen": "127.0.0.1:0", "group": f"{pipeline.name}-fanout", "delivery": delivery},
+        source={"topics": [pipeline.topic], "buffer": "256MiB"},
+    )
+    pipeline.wait_for(count)
+    count += pipeline.feed(lines[90:])
+    pipeline.wait_for(count)
+    assert child.terminate() == 0
+    assert by_outcome(assert_exactly_once(pipeline)) == expected_topics(lines)
+
+
+@pytest.mark.parametrize("delivery", ["exactly_once", "at_least_once"])
+def test_a_tenant_kafka_that_hangs(
+    tmp_path: Path, make_stack: Callable[..., LocalStack], unique: Callable[[str], str], delivery: str
+) -> None:
+    """It accepts connections and answers nothing: fanout says that it is not ready, and goes on when the answers come back."""
+    stack = make_stack()
+    stack.up(only=("public", "tenant"))
+    pipeline = Pipeline(unique("hang"), tmp_path, stack.public_cluster(), stack.tenant_cluster())
+    try:
+        feeder = Feeder(pipeline, SEED + 5, 40_000)
+        feeder.start()
+        child = pipeline.start(
+            fanout={"listen": "127.0.0.1:0", "group": f"{pipeline.name}-fanout", "delivery": delivery}
+        )
+        wait_until(lambda: pipeline.progress() > 500, LATE, "events to flow")
+        for _ in range(2):
+            stack.service("tenant").pause()
+            wait_until(lambda: child.get("/-/ready").strip() != "ready", LATE, "the process to say that it waits")
+            stack.service("tenant").resume()
+            child.wait_ready()
+            before = pipeline.progress()
+            wait_until(lambda before=before: pipeline.progress() > before, LATE, "events to flow again")
+        written = feeder.finish()
+        pipeline.wait_for(written)
+        assert child.terminate() == 0
+        assert by_outcome(assert_exactly_once(pipeline)) == expected_topics(feeder.lines[:written])
+    finally:
+        pipeline.stop()
 
 
 def test_topic_budget_and_known_namespaces(pipeline: Pipeline) -> None:
