@@ -53,6 +53,8 @@ class Source:
     config: SourceConfig
     leg: Leg
     options: Mapping[str, Any] = field(default_factory=dict)
+    move_hint: str = ""
+    """A command that moves the leg's progress, with {topic} and {partition}."""
     rebalances: Rebalances = field(default_factory=Rebalances)
     paused: bool = False
 
@@ -293,7 +295,7 @@ class Source:
             raise GapError(
                 f"{what} (next offset {offset}, oldest {low}, end {high})",
                 hint="set `source.on_gap: continue` to go on from the oldest message and count what is missing, "
-                f"or choose a place: kunobs fanout offsets set --topic {topic} --partition {number} --to earliest --dry-run",
+                "or choose a place: " + self.move_hint.format(topic=topic, partition=number),
             )
         self.rebalances.gap_events += max(0, low - offset)
         _log.error(

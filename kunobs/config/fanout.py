@@ -49,7 +49,7 @@ class FanoutConfig(Section):
         description="How often offsets are committed (at_least_once). Shorter repeats less after a crash.",
     )
     linger: Duration = Field(
-        default=0.01,
+        default=0.05,
         ge=0,
         le=10,
         description="How long a record waits for others of its topic. Longer makes larger batches that "

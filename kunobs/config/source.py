@@ -47,7 +47,7 @@ class SourceConfig(Section):
         "or `continue` behind the gap and count it.",
     )
     batch_events: Whole = Field(
-        default=4000,
+        default=1000,
         ge=1,
         le=100_000,
         description="Events taken from the client at once. More costs memory and delay, fewer costs CPU per event.",

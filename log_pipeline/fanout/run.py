@@ -33,6 +33,7 @@ _log = get_logger(LEG)
 _STEP = 0.02
 _IDLE = 0.25
 _HICCUP = 2.0
+_MOVE = "kunobs fanout offsets set --topic {topic} --partition {partition} --to earliest --dry-run"
 
 
 def run(config: Config, lifecycle: Lifecycle, registry: CollectorRegistry) -> None:
@@ -57,7 +58,7 @@ class Reader:
     def connect(self, cluster: KafkaCluster, topics: list[str]) -> None:
         """Join the group."""
         config = self.fanout.config
-        self.source = Source(cluster, config.fanout.group, topics, config.source, self)
+        self.source = Source(cluster, config.fanout.group, topics, config.source, self, move_hint=_MOVE)
 
     def slot(self, partition: Partition) -> Slot:
         """The checkpoint of a partition."""

@@ -136,7 +136,9 @@ class Indexer:
         feed = Feed(
             assembler, self.sender, self, self.clock, cfg.bulk, cfg.bulk_interval, self.report.taken, self._passed
         )
-        feed.source = Source(cluster, cfg.group, topics, source, feed)
+        move = f"stop every indexer, then kafka-consumer-groups.sh --bootstrap-server {cluster.brokers[0]} --group {cfg.group} "
+        move += "--topic {topic}:{partition} --reset-offsets --to-earliest --dry-run"
+        feed.source = Source(cluster, cfg.group, topics, source, feed, move_hint=move)
         self.feeds.append(feed)
 
     def _prepare_tenant(self) -> None:
