@@ -21,9 +21,9 @@ _DROPPED = (
 )
 
 
-def corpus(count: int, *, warm: int = 10) -> tuple[list[Line], list[Line]]:
+def corpus(count: int, *, warm: int = 10, namespaces: int = NAMESPACES) -> tuple[list[Line], list[Line]]:
     """(lines to warm up with: `warm` or more of each namespace, `count` lines to measure with); the same at every call."""
-    generator = EventGenerator(SEED, NAMESPACES, shares={})
+    generator = EventGenerator(SEED, namespaces, shares={})
     for container in generator.fleet.containers:
         container.blocks = partial(_blocks, container)  # type: ignore[method-assign]
     first = [line for _ in range(warm) for line in generator.opening()]

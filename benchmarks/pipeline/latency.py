@@ -40,11 +40,11 @@ class Latency:
 
 
 def run(bed: Bed, delivery: str, warm: Sequence[Line], *, rate: float, seconds: float) -> Latency:
-    """One run of fanout in that delivery mode. Raises RuntimeError when it dies or warm-up lines do not arrive."""
+    """One run of fanout in that delivery mode, over the namespaces of `warm`. Raises RuntimeError when it dies or those do not arrive."""
     job = bed.job(f"latency-{delivery.replace('_', '-')}", (line.expected.namespace for line in warm))
     reader = _Reader(job)
     running = Kunobs(delivery=delivery, parts=("fanout",)).start(job)
-    sender = _sender(job, rate, seconds)
+    sender = _sender(job, rate, seconds, len(job.targets))
     try:
         # The first transaction that touches a topic is slow; it happens once in a topic's life.
         for number in range(1, _WARM_ROUNDS + 1):
@@ -76,13 +76,14 @@ def run(bed: Bed, delivery: str, warm: Sequence[Line], *, rate: float, seconds: 
     )
 
 
-def _sender(job: Job, rate: float, seconds: float) -> subprocess.Popen[bytes]:
+def _sender(job: Job, rate: float, seconds: float, namespaces: int) -> subprocess.Popen[bytes]:
     order = {
         "brokers": list(job.public.brokers),
         "topic": job.source,
         "rate": rate,
         "seconds": seconds,
         "distinct": _DISTINCT,
+        "namespaces": namespaces,
     }
     file = job.folder / "sender.json"
     file.write_text(json.dumps(order))

@@ -36,7 +36,7 @@ def main(file: str) -> None:
     """Send `rate` lines a second for `seconds`."""
     order = json.loads(Path(file).read_text())
     rate, total = order["rate"], int(order["rate"] * order["seconds"])
-    _, lines = corpus(order["distinct"], warm=1)
+    _, lines = corpus(order["distinct"], warm=1, namespaces=order["namespaces"])
     producer = kafka.producer(
         KafkaCluster(brokers=order["brokers"]),
         **{"linger.ms": 5, "compression.type": "lz4", "delivery.report.only.error": True},
