@@ -231,21 +231,12 @@ def _pluck(event: Any, keys: list[str]) -> Any:
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-def natural_id(fields: Fields, container_of_path: str | None) -> str | None:
-    """The id of a line however often an agent sends it: 22 characters of base64url; None without a log offset.
-
-    Path and offset alone collide after a rotation (same path, offsets start again), hence the timestamp.
-    """
-    if fields.offset is None:
-        return None
-    source = fields.container_id or container_of_path
-    if not source:
-        source = f"{fields.agent_id or fields.host_id or ''}\0{fields.path or ''}"
-    return line_id(source, fields.offset, fields.timestamp, fields.stream)
-
-
 def line_id(source: str, offset: int, timestamp: str | float | None, stream: str | None) -> str:
-    """The natural id from its parts; `source` is the container's id, or what stands in for it."""
+    """The natural id of a line however often an agent sends it: 22 characters of base64url.
+
+    `source` is the container's id, or what stands in for it. Path and offset alone collide after a rotation (same path, offsets start
+    again), hence the timestamp.
+    """
     line = f"{source}\0{offset}\0{timestamp}\0{stream}"
     digest = blake2b(line.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     return b2a_base64(digest, newline=False).translate(_URL_SAFE, b"=").decode()

@@ -198,7 +198,9 @@ class Indexer:
 
     def _pause_or_resume(self, now: float, has_room: bool) -> None:
         if has_room:
-            self._stalled_since = None
+            if self._stalled_since is not None:
+                self._stalled_since = None
+                self.lifecycle.ready()
             for feed in self.feeds:
                 feed.source.resume()
             return
@@ -207,6 +209,9 @@ class Indexer:
         self.sender.wait(0.2)
         if now - self._stalled_since < _PAUSE_AFTER:
             return
+        self.lifecycle.not_ready(
+            f"no event has been indexed for {now - self._stalled_since:.0f} s: see the log for what is waited for"
+        )
         for feed in self.feeds:
             # Paused it is polled on, to stay in the group.
             feed.source.pause()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from kunobs.config.kafka import KafkaCluster, TenantKafkaCluster
 from kunobs.local import LocalStack
 from kunobs.testing.elastic_proxy import Faults, FaultyElastic
 from tests.indexer_integration import aim, assert_each_once, own_lines, roll_over, wait_for_documents
-from tests.pipeline import Pipeline
+from tests.pipeline import LATE, Pipeline
 from tests.support import wait_until
 
 
@@ -67,6 +68,33 @@ def test_an_elasticsearch_that_stands_still(
     pipeline.start("indexer")
     pipeline.wait_for(taken, "indexer")
     assert_each_once(elastic, namespace, range(3000))
+
+
+def test_an_elasticsearch_that_is_away_for_a_minute(
+    pipeline: Pipeline, elastic: str, stack: LocalStack, unique: Callable[[str], str]
+) -> None:
+    """The running process says what it waits for, reads on by itself when the node is back, and indexes each line once."""
+    namespace = unique("minute")
+    service = stack.service("elasticsearch")
+    aim(pipeline, elastic, bulk="64KiB")
+    pipeline.feed(own_lines(namespace, range(1000)))
+    child = pipeline.start("indexer")
+    wait_for_documents(pipeline, elastic, namespace, 1)
+    service.stop()
+    try:
+        taken = 1000 + pipeline.feed(own_lines(namespace, range(1000, 3000)))
+
+        def seconds() -> int:
+            said = re.match(r"no event has been indexed for (\d+) s", child.get("/-/ready"))
+            return int(said[1]) if said else 0
+
+        wait_until(lambda: seconds() >= 60, LATE, "the process to say that it has waited for a minute")
+    finally:
+        service.start()
+    child.wait_ready()
+    pipeline.wait_for(taken, "indexer")
+    assert_each_once(elastic, namespace, range(3000))
+    assert child.terminate() == 0
 
 
 def test_an_elasticsearch_that_dies(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from log_pipeline.event import PROFILES, EventReader
 from log_pipeline.indexer.assemble import Assembler, Bulk, Span, source_of
 from log_pipeline.indexer.generations import ANYTHING_MAY_BE_OLDER, Registry
-from tests.indexer_support import Record, encode, event
+from tests.indexer_support import START, Record, encode, event
 
 API: Any = None
 
@@ -89,6 +90,45 @@ def test_a_full_bulk_stops_within_a_batch() -> None:
         offsets += [message.offset() for message in bulk.messages]
         assert bulk.spans["filebeat", 0].last == offsets[-1]
     assert offsets == list(range(20))
+
+
+def ids(*events: dict[str, Any]) -> list[str]:
+    """The ids these events get."""
+    return assemble(*(Record(encode(each)) for each in events)).ids
+
+
+def test_the_id_is_the_line() -> None:
+    """Offset, time, stream and container make the id; what an agent may add later does not."""
+    line = event("team-pay", 7)
+    path = line["log"]["file"]["path"]
+    same, *again = ids(
+        line,
+        event("team-pay", 7, agent={"id": "other"}, host=None),
+        event("team-pay", 7, container=None),
+        event("team-pay", 7, kubernetes=None),
+    )
+    assert again == [same] * 3, "the container of the path stands in for the metadata's"
+    different = ids(
+        line,
+        event("team-pay", 7, log={"offset": 701, "file": {"path": path}}),
+        event("team-pay", 7, START + timedelta(milliseconds=8)),
+        event("team-pay", 7, stream="stderr"),
+        event("team-pay", 7, container={"id": "x"}),
+    )
+    assert len(set(different)) == 5
+    assert len(same) == 22
+
+
+def test_the_id_without_any_container() -> None:
+    """Agent, else host, and path stand in, and the two are never mixed up."""
+    bare = {"container": None, "log": {"offset": 1, "file": {"path": "/var/log/app.log"}}}
+    found = ids(
+        event("team-pay", 7, **bare),
+        event("team-pay", 7, **bare, agent=None),
+        event("team-pay", 7, **bare | {"log": {"offset": 1, "file": {"path": "b"}}}, agent={"id": "a"}),
+        event("team-pay", 7, **bare | {"log": {"offset": 1}}, agent={"id": "ab"}),
+    )
+    assert len(set(found)) == 4
 
 
 def test_without_a_log_offset_the_id_is_the_place() -> None:

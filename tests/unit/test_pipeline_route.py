@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kunobs.names import is_namespace
-from log_pipeline.event import EventReader, Fields, Unreadable, natural_id
+from log_pipeline.event import EventReader, Unreadable
 from log_pipeline.route import Router, decide, path_origin
 
 ID = "d37b0467d097c00bd203089a97df371cdbacc156493f6b2d995b80395caf516f"
@@ -104,40 +104,6 @@ def test_the_memory_changes_nothing() -> None:
     pairs = [("pay", CONTAINERS), (None, PODS), ("victim", PODS), (None, None)] * 3
     small, large = Router(remembered=1), Router()
     assert [small.route(pair) for pair in pairs] == [large.route(pair) for pair in pairs]
-
-
-def fields(**changed: object) -> Fields:
-    """A line's fields with some of them changed."""
-    base = Fields("pay", CONTAINERS, 42, "2026-11-24T05:00:00.000Z", "stdout", ID, "agent", "host")
-    return base._replace(**changed)
-
-
-def test_natural_id_is_the_line() -> None:
-    """Offset, time, stream and container make the id; what an agent may add later does not."""
-    same = natural_id(fields(), None)
-    assert same == natural_id(fields(namespace=None, agent_id="other", host_id=None), None)
-    assert same == natural_id(fields(container_id=None), ID), "the path's container id stands in for the metadata's"
-    different = [
-        natural_id(fields(**changed), None)
-        for changed in (
-            {"offset": 43},
-            {"timestamp": "2026-11-24T05:00:00.001Z"},
-            {"stream": "stderr"},
-            {"container_id": "x"},
-        )
-    ]
-    assert len({same, *different}) == 5
-    assert natural_id(fields(offset=None), None) is None
-    assert len(str(same)) == 22
-
-
-def test_natural_id_without_any_container() -> None:
-    """Agent, else host, and path stand in, and the two are never mixed up."""
-    plain = fields(container_id=None)
-    assert natural_id(plain, None) != natural_id(plain._replace(agent_id=None), None)
-    assert natural_id(plain._replace(agent_id="a", path="b"), None) != natural_id(
-        plain._replace(agent_id="ab", path=""), None
-    )
 
 
 @pytest.mark.parametrize(
