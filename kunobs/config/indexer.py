@@ -95,7 +95,7 @@ class IndexerConfig(Section):
         default=1, ge=1, le=256, description="Bulk requests under way at least, when Elasticsearch is overloaded."
     )
     in_flight_max: Whole = Field(
-        default=8,
+        default=6,
         ge=1,
         le=256,
         description="Bulk requests under way at most, when Elasticsearch keeps up. Each holds `bulk` bytes of memory.",

@@ -122,7 +122,7 @@ def test_mistakes_of_file_and_environment_come_together() -> None:
 def test_a_rule_over_two_keys_names_who_set_one() -> None:
     """The variable that made the conflict is named, not the default it conflicts with."""
     assert mistakes({"KUNOBS_INDEXER__IN_FLIGHT_MIN": "9"}) == [
-        "environment KUNOBS_INDEXER__IN_FLIGHT_MIN: must not exceed in_flight_max (8)"
+        "environment KUNOBS_INDEXER__IN_FLIGHT_MIN: must not exceed in_flight_max (6)"
     ]
 
 
