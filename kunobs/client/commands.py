@@ -118,6 +118,8 @@ def search(
                 shown += len(chunk)
     if found.silent_shards:
         typer.echo(f"kunobs: {found.silent_shards} shards did not answer: lines may be missing", err=True)
+    if not shown:
+        typer.echo(f"kunobs: no line of the last {since} matches; look further back with --since 7d", err=True)
     if found.total > shown:
         typer.echo(f"kunobs: the newest {shown} of {found.total} lines; more with --limit", err=True)
 

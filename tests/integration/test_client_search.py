@@ -136,6 +136,9 @@ def test_words_pods_and_time(es: Elasticsearch, run: Run, unique: Callable[[str]
     shown = run(shop, "-n", "2", "--no-times")
     assert shown.stdout == "api-1 app │ 订单 8812 支付失败 重试\napi-1 envoy │ boom\napi-1 envoy ┆ \tat a.B payment\n"
     assert "the newest 2 of 5 lines" in shown.stderr
+    nothing = run(shop, "long ago", "--since", "2h")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    assert "no line of the last 2h matches; look further back with --since" in nothing.stderr
 
 
 def test_more_than_one_request_can_hold(es: Elasticsearch, run: Run, unique: Callable[[str], str]) -> None:

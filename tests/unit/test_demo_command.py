@@ -12,7 +12,7 @@ import pytest
 from kunobs.cli import main
 from kunobs.errors import LocalStackError, UsageError
 from kunobs.local.demo import legs
-from kunobs.local.demo.command import terminate_as_interrupt
+from kunobs.local.demo.command import as_typed, terminate_as_interrupt
 from kunobs.local.demo.latency import Latency
 from kunobs.local.demo.run import alone
 from kunobs.local.demo.table import display
@@ -141,3 +141,25 @@ def test_speed_is_that_of_the_last_seconds() -> None:
         total += step
         rate = speed.update(total)
     assert rate == pytest.approx(20)
+
+
+@pytest.mark.parametrize(
+    ("program", "path", "typed"),
+    [
+        ("kunobs", "", "./kunobs"),
+        (".venv/bin/kunobs", "", ".venv/bin/kunobs"),
+        (".venv/bin/kunobs", "bin", "kunobs"),
+        ("kunobs/__main__.py", "", "kunobs"),
+        ("some where/kunobs", "", "'some where/kunobs'"),
+    ],
+)
+def test_what_to_try_next_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, path: str, typed: str
+) -> None:
+    """A newcomer's `kunobs` is in a virtual environment that nobody activated."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "kunobs").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "kunobs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / path) if path else "/nowhere")
+    assert as_typed(str(tmp_path / program)) == typed

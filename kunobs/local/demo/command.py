@@ -6,6 +6,7 @@ import json as jsonlib
 import math
 import os
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -112,11 +113,12 @@ def _print(outcome: Outcome, stack: LocalStack, *, as_json: bool, since: str) ->
 def _try_next(outcome: Outcome, stack: LocalStack, *, since: str) -> str:
     busiest = outcome.books.fanout.done.most_common(1)
     namespace = busiest[0][0] if busiest else "NAMESPACE"
+    kunobs = as_typed(sys.argv[0])
     return f"""
 try next:
   export KUNOBS_CONFIG={shlex.quote(str(stack.config_path))}
-  kunobs tail {namespace}
-  kunobs search {namespace}{since}
+  {kunobs} tail {namespace}
+  {kunobs} search {namespace}{since}
   curl '{stack.elasticsearch_url}/_cat/indices/logs-k8s-*?v&s=docs.count:desc'
 {_stack_is_up(stack)}"""
 
@@ -126,7 +128,16 @@ def _stack_is_up(stack: LocalStack) -> str:
     if not running:
         return ""
     where = ", ".join(f"{status.name} {status.endpoint}" for status in running)
-    return f"the stack is up: {where}\nstop it: kunobs local down --stack {stack.name}   # --wipe deletes its data too"
+    stop = f"{as_typed(sys.argv[0])} local down --stack {stack.name}"
+    return f"the stack is up: {where}\nstop it: {stop}   # --wipe deletes its data too"
+
+
+def as_typed(program: str) -> str:
+    """How this very program is called from here: `make demo` runs one that is not on PATH."""
+    if Path(program).name != "kunobs" or shutil.which("kunobs"):
+        return "kunobs"
+    here = os.path.relpath(program)
+    return shlex.quote(here if os.sep in here else f"./{here}")
 
 
 @contextmanager
