@@ -1,0 +1,76 @@
+"""Alertmanager's webhook, version 4, from 0.25 to the newest (`template.Data` and `notify/webhook` of its source).
+
+Every alert counts for itself: a body whose status is `firing` may bring resolved alerts. `notification_reason` (0.32) and `routeLabels`
+(0.34) are optional, unknown fields are passed over here and kept with the body. `externalURL` names the replica.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from kunobs.noc.accept.alert import Alert, Post, milliseconds
+from kunobs.noc.accept.refusal import Refusal
+
+_HINT = "see https://prometheus.io/docs/alerting/latest/configuration/#webhook_config; a `payload:` template cannot be used here"
+
+
+class _Alert(msgspec.Struct, gc=False):
+    status: Literal["firing", "resolved"]
+    labels: dict[str, str]
+    starts_at: datetime = msgspec.field(name="startsAt")
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
+    ends_at: datetime | None = msgspec.field(default=None, name="endsAt")
+    generator_url: str = msgspec.field(default="", name="generatorURL")
+
+
+class _Message(msgspec.Struct, gc=False):
+    version: str
+    alerts: list[_Alert]
+    group_key: str = msgspec.field(default="", name="groupKey")
+    truncated: int = msgspec.field(default=0, name="truncatedAlerts")
+    external_url: str = msgspec.field(default="", name="externalURL")
+
+
+_decode = msgspec.json.Decoder(_Message).decode
+
+
+def read(body: bytes) -> Post:
+    """The alerts of a body. Raises Refusal."""
+    try:
+        body.decode()
+        message = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(400, f"the body is no Alertmanager webhook: {error}", hint=_HINT) from error
+    if message.version != "4":
+        raise Refusal(
+            400, f"webhook version {message.version!r} is not known, only '4'", hint="use Alertmanager 0.25 or newer"
+        )
+    return Post(
+        sender=message.external_url,
+        alerts=tuple(_alert(number, alert) for number, alert in enumerate(message.alerts)),
+        truncated=max(0, message.truncated),
+        group=message.group_key,
+    )
+
+
+def _alert(number: int, alert: _Alert) -> Alert:
+    starts = milliseconds(_aware(alert.starts_at))
+    if starts is None:
+        raise Refusal(400, f"$.alerts[{number}].startsAt is no time: {alert.starts_at.isoformat()}", hint=_HINT)
+    ends = milliseconds(_aware(alert.ends_at)) if alert.ends_at is not None else None
+    return Alert(
+        status=alert.status,
+        labels=alert.labels,
+        annotations=alert.annotations,
+        starts_ms=starts,
+        # A firing alert's end is only when Alertmanager would take it for resolved.
+        ends_ms=ends if alert.status == "resolved" else None,
+        links=(alert.generator_url,) if alert.generator_url else (),
+    )
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,129 @@
+"""Alerts that came in -> incidents: each alert opens, joins, repeats or resolves one, in the order of the alerts' own times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from kunobs.noc.accept.alert import Alert, Post, identity
+from kunobs.noc.store.journal import note
+from kunobs.noc.store.port import Row, Tx
+
+Outcome = Literal["opened", "joined", "repeated", "copy", "resolved", "stale", "late", "unknown"]
+"""What one alert did.
+
+opened, joined     begins to fire: a new incident, or one of its group that is open
+repeated, copy     fires (or is resolved) already: its sender says so again, or another sender does
+resolved           the alert ended; the incident with it, where nothing of it fires any more
+stale              fires, but began before the end that is on record: overtaken by its own resolve
+late               resolved, but ended before the firing on record began: it belongs to an earlier one
+unknown            resolved, but never fired here
+"""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How alerts become incidents: by all their labels but those in `drop`, or by what `group` makes of them."""
+
+    drop: Collection[str] = ()
+    group: Callable[[str, Alert], str] | None = None
+
+    def key(self, tenant: str, alert: Alert) -> str:
+        """What open incidents are told apart by."""
+        return self.group(tenant, alert) if self.group else identity(tenant, alert, self.drop)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of one alert of a post."""
+
+    outcome: Outcome
+    incident: int | None
+    alert: Alert
+
+
+def accept(tx: Tx, tenant: str, inbox: int, post: Post, rules: Rules, now_ms: int) -> list[Decision]:
+    """Decide about every alert of a post."""
+    decisions = [_one(tx, tenant, post.sender, alert, rules, now_ms) for alert in post.alerts]
+    for number, decision in enumerate(decisions):
+        note(
+            tx, now_ms, decision.outcome, decision.incident, inbox,
+            alert=number, sender=post.sender, starts_ms=decision.alert.starts_ms, ends_ms=decision.alert.ends_ms,
+        )  # fmt: skip
+    return decisions
+
+
+def _one(tx: Tx, tenant: str, sender: str, alert: Alert, rules: Rules, now_ms: int) -> Decision:
+    fingerprint = identity(tenant, alert)
+    last = tx.row(
+        "SELECT id, incident_id, status, starts_ms, ends_ms, sender FROM alert"
+        " WHERE tenant = ? AND fingerprint = ? ORDER BY id DESC LIMIT 1",
+        tenant, fingerprint,
+    )  # fmt: skip
+    if alert.status == "resolved":
+        return _resolved(tx, sender, alert, last, now_ms)
+    if last is None or (last[2] == "resolved" and alert.starts_ms > last[4]):
+        return _fires(tx, tenant, sender, alert, fingerprint, rules.key(tenant, alert), now_ms)
+    if last[2] == "resolved":
+        return Decision("stale", last[1], alert)
+    return _again(tx, sender, alert, last, now_ms)
+
+
+def _fires(tx: Tx, tenant: str, sender: str, alert: Alert, fingerprint: str, group: str, now_ms: int) -> Decision:
+    found = tx.row("SELECT id FROM incident WHERE tenant = ? AND group_key = ? AND state <> 'resolved'", tenant, group)
+    incident = found or tx.row(
+        "INSERT INTO incident (tenant, group_key, state, severity, title, opened_ms) VALUES (?, ?, 'firing', ?, ?, ?) RETURNING id",
+        tenant, group, alert.labels.get("severity", ""), title(alert), now_ms,
+    )  # fmt: skip
+    assert incident is not None  # noqa: S101  RETURNING returns it
+    tx.run(
+        "INSERT INTO alert (tenant, fingerprint, incident_id, status, sender, labels, annotations, links, starts_ms, seen_ms, copies)"
+        " VALUES (?, ?, ?, 'firing', ?, ?, ?, ?, ?, ?, 0)",
+        tenant, fingerprint, incident[0], sender, _json(dict(alert.labels)), _json(dict(alert.annotations)), _json(alert.links),
+        alert.starts_ms, now_ms,
+    )  # fmt: skip
+    return Decision("joined" if found else "opened", incident[0], alert)
+
+
+def _again(tx: Tx, sender: str, alert: Alert, last: Row, now_ms: int) -> Decision:
+    copy = int(sender != last[5])
+    tx.run(
+        "UPDATE alert SET seen_ms = ?, copies = copies + ?, annotations = ? WHERE id = ?",
+        now_ms, copy, _json(dict(alert.annotations)), last[0],
+    )  # fmt: skip
+    return Decision("copy" if copy else "repeated", last[1], alert)
+
+
+def _resolved(tx: Tx, sender: str, alert: Alert, last: Row | None, now_ms: int) -> Decision:
+    if last is None:
+        return Decision("unknown", None, alert)
+    number, incident, status, starts_ms = last[:4]
+    ends_ms = alert.ends_ms if alert.ends_ms is not None else now_ms
+    if status == "resolved":
+        copy = int(sender != last[5])
+        tx.run("UPDATE alert SET copies = copies + ? WHERE id = ?", copy, number)
+        return Decision("copy" if copy else "repeated", incident, alert)
+    if ends_ms < starts_ms:
+        return Decision("late", incident, alert)
+    tx.run(
+        "UPDATE alert SET status = 'resolved', ends_ms = ?, seen_ms = ?, sender = ? WHERE id = ?",
+        ends_ms,
+        now_ms,
+        sender,
+        number,
+    )
+    if tx.row("SELECT 1 FROM alert WHERE incident_id = ? AND status = 'firing' LIMIT 1", incident) is None:
+        tx.run("UPDATE incident SET state = 'resolved', resolved_ms = ? WHERE id = ?", now_ms, incident)
+    return Decision("resolved", incident, alert)
+
+
+def title(alert: Alert) -> str:
+    """One line for people."""
+    return alert.annotations.get("summary") or alert.labels.get("alertname") or "alert"
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

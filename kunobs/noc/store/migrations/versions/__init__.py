@@ -1,0 +1,1 @@
+"""The schema's changes, oldest first; one that was released is never edited."""
