@@ -5,8 +5,25 @@ from __future__ import annotations
 from kunobs.server.asgi import App, Message, Receive, Scope, Send, header, respond
 
 
-class _TooLarge(Exception):
-    pass
+class TooLarge(Exception):
+    """The body is, or claims to be, larger than it may be."""
+
+
+def limited(scope: Scope, receive: Receive, limit: int) -> Receive:
+    """The request's `receive`, which raises TooLarge once more than `limit` bytes came; at once where more are claimed."""
+    received = 0
+    if int(header(scope, b"content-length") or b"0") > limit:
+        raise TooLarge
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise TooLarge
+        return message
+
+    return counted
 
 
 def limited_body(app: App, limit: int) -> App:
@@ -14,31 +31,17 @@ def limited_body(app: App, limit: int) -> App:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         started = False
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise _TooLarge
-            return message
 
         async def watched(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
-        claimed = header(scope, b"content-length") or b"0"
-        too_large = f"the body is larger than {limit} bytes\n"
-        if int(claimed) > limit:
-            await respond(send, 413, too_large)
-            return
         try:
-            await app(scope, counted, watched)
-        except _TooLarge:
+            await app(scope, limited(scope, receive, limit), watched)
+        except TooLarge:
             if started:
                 raise
-            await respond(send, 413, too_large)
+            await respond(send, 413, f"the body is larger than {limit} bytes\n")
 
     return answer

@@ -88,4 +88,4 @@ class Limits:
 
     def _lower_ceiling(self) -> None:
         sizes = [limit.largest for name, limit in self._known.items() if limit.largest and name not in self.careful]
-        self.ceiling = min(sizes, default=NO_CEILING) - 1024
+        self.ceiling = min(sizes, default=NO_CEILING) - _SLACK

@@ -170,14 +170,14 @@ def test_against_a_model(relay: Relay) -> None:
     print(f"seed {seed}")
     dice, model = random.Random(seed), Model()
     lines = [{"alertname": name, "replica": replica} for name in "ABC" for replica in "ab"]
-    for _ in range(600):
+    for step in range(600):
         labels, tenant = dice.choice(lines), dice.choice(["pay", "search"])
-        starts = dice.randrange(50)
+        starts = relay.now * 1000 + dice.randrange(-20_000, 20_000)
         alert = Alert(
-            dice.choice(["firing", "resolved"]),
+            dice.choice(["firing", "resolved"]) if step else "resolved",
             labels,
             starts_ms=starts,
-            ends_ms=dice.choice([None, starts + dice.randrange(-5, 20)]),
+            ends_ms=dice.choice([None, starts + dice.randrange(-20_000, 20_000)]),
         )
         relay.post(alert, sender=dice.choice(["am-0", "am-1"]), tenant=tenant)
         model.post(tenant, alert, relay.now * 1000)

@@ -91,7 +91,7 @@ class SqliteStore:
         return self.submit(change).result()
 
     def read(self, query: Change[T]) -> T:
-        connection = self._reader()
+        connection, sound = self._reader(), True
         try:
             connection.execute("BEGIN")
             try:
@@ -99,10 +99,13 @@ class SqliteStore:
             finally:
                 connection.rollback()
         except sqlite3.Error as error:
-            connection.close()
+            sound = False
             raise self._unavailable(error) from error
         finally:
-            self._give_back(connection)
+            if sound and not self._closed and self._readers.qsize() < _READERS:
+                self._readers.put(connection)
+            else:
+                connection.close()
 
     def close(self) -> None:
         if self._closed:
@@ -208,16 +211,6 @@ class SqliteStore:
             return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
-
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        try:
-            connection.total_changes  # noqa: B018  raises where it was closed
-        except sqlite3.ProgrammingError:
-            return
-        if self._closed or self._readers.qsize() >= _READERS:
-            connection.close()
-        else:
-            self._readers.put(connection)
 
     def _open(self) -> sqlite3.Connection:
         """The first connection, once the file is known to be sound."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from kunobs.noc.accept.http import LARGEST, Ingest, Integration
 from kunobs.noc.decide.incidents import Rules
+from kunobs.noc.ingest import LARGEST, Ingest, Integration
 from kunobs.noc.store.migrate import migrate_sqlite
 from kunobs.noc.store.sqlite import SqliteStore
 from kunobs.testing.clock import FakeClock

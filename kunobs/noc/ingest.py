@@ -21,6 +21,7 @@ from kunobs.noc.accept.refusal import Refusal
 from kunobs.noc.decide.incidents import Decision, Rules, accept
 from kunobs.noc.store.port import Store, StoreUnavailable, Tx
 from kunobs.server.asgi import Receive, Scope, Send, respond, text_header
+from kunobs.server.body import TooLarge, limited
 
 LARGEST = 16 << 20
 _PROBLEM = b"application/problem+json"
@@ -106,26 +107,20 @@ def _fits(given: bytes, wanted: bytes) -> bool:
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:
-    if int(text_header(scope, b"content-length") or 0) > LARGEST:
-        raise _too_large()
     parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refusal(400, "the connection was closed within the body")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > LARGEST:
-            raise _too_large()
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-def _too_large() -> Refusal:
-    return Refusal(
-        413, f"the body is larger than {LARGEST} bytes", hint="set max_alerts in the webhook's configuration"
-    )
+    try:
+        receive = limited(scope, receive, LARGEST)
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Refusal(400, "the connection was closed within the body")
+            parts.append(message.get("body", b""))
+            if not message.get("more_body"):
+                return b"".join(parts)
+    except TooLarge as error:
+        raise Refusal(
+            413, f"the body is larger than {LARGEST} bytes", hint="set max_alerts in the webhook's configuration"
+        ) from error
 
 
 async def _problem(send: Send, status: int, detail: str, hint: str) -> None:
