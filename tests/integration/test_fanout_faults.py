@@ -46,6 +46,18 @@ def pipeline(
     made.stop()
 
 
+@pytest.fixture
+def apart(
+    tmp_path: Path, make_stack: Callable[..., LocalStack], unique: Callable[[str], str]
+) -> Iterator[tuple[Pipeline, LocalStack]]:
+    """A pipeline on a stack of its own, whose brokers the test may hurt."""
+    stack = make_stack()
+    stack.up(only=("public", "tenant"))
+    made = Pipeline(unique("apart"), tmp_path, stack.public_cluster(), stack.tenant_cluster())
+    yield made, stack
+    made.stop()
+
+
 class Feeder(threading.Thread):
     """Writes the generator's lines in bursts until it has written `total`."""
 
@@ -240,33 +252,24 @@ def test_more_than_the_queue_holds(pipeline: Pipeline, delivery: str) -> None:
 
 
 @pytest.mark.parametrize("delivery", ["exactly_once", "at_least_once"])
-def test_a_tenant_kafka_that_hangs(
-    tmp_path: Path, make_stack: Callable[..., LocalStack], unique: Callable[[str], str], delivery: str
-) -> None:
+def test_a_tenant_kafka_that_hangs(apart: tuple[Pipeline, LocalStack], delivery: str) -> None:
     """It accepts connections and answers nothing: fanout says that it is not ready, and goes on when the answers come back."""
-    stack = make_stack()
-    stack.up(only=("public", "tenant"))
-    pipeline = Pipeline(unique("hang"), tmp_path, stack.public_cluster(), stack.tenant_cluster())
-    try:
-        feeder = Feeder(pipeline, SEED + 5, 40_000)
-        feeder.start()
-        child = pipeline.start(
-            fanout={"listen": "127.0.0.1:0", "group": f"{pipeline.name}-fanout", "delivery": delivery}
-        )
-        wait_until(lambda: pipeline.progress() > 500, LATE, "events to flow")
-        for _ in range(2):
-            stack.service("tenant").pause()
-            wait_until(lambda: child.get("/-/ready").strip() != "ready", LATE, "the process to say that it waits")
-            stack.service("tenant").resume()
-            child.wait_ready()
-            before = pipeline.progress()
-            wait_until(lambda before=before: pipeline.progress() > before, LATE, "events to flow again")
-        written = feeder.finish()
-        pipeline.wait_for(written)
-        assert child.terminate() == 0
-        assert by_outcome(assert_exactly_once(pipeline)) == expected_topics(feeder.lines[:written])
-    finally:
-        pipeline.stop()
+    pipeline, stack = apart
+    feeder = Feeder(pipeline, SEED + 5, 40_000)
+    feeder.start()
+    child = pipeline.start(fanout={"listen": "127.0.0.1:0", "group": f"{pipeline.name}-fanout", "delivery": delivery})
+    wait_until(lambda: pipeline.progress() > 500, LATE, "events to flow")
+    for _ in range(2):
+        stack.service("tenant").pause()
+        wait_until(lambda: child.get("/-/ready").strip() != "ready", LATE, "the process to say that it waits")
+        stack.service("tenant").resume()
+        child.wait_ready()
+        before = pipeline.progress()
+        wait_until(lambda before=before: pipeline.progress() > before, LATE, "events to flow again")
+    written = feeder.finish()
+    pipeline.wait_for(written)
+    assert child.terminate() == 0
+    assert by_outcome(assert_exactly_once(pipeline)) == expected_topics(feeder.lines[:written])
 
 
 def test_topic_budget_and_known_namespaces(pipeline: Pipeline) -> None:
@@ -283,27 +286,20 @@ def test_topic_budget_and_known_namespaces(pipeline: Pipeline) -> None:
     assert child.terminate() == 0
 
 
-def test_the_tenant_kafka_goes_away_and_comes_back(
-    tmp_path: Path, make_stack: Callable[..., LocalStack], unique: Callable[[str], str]
-) -> None:
+def test_the_tenant_kafka_goes_away_and_comes_back(apart: tuple[Pipeline, LocalStack]) -> None:
     """The target is stopped, then killed: fanout waits, says that it is not ready, and goes on where it was."""
-    stack = make_stack()
-    stack.up(only=("public", "tenant"))
-    pipeline = Pipeline(unique("away"), tmp_path, stack.public_cluster(), stack.tenant_cluster())
-    try:
-        feeder = Feeder(pipeline, SEED + 4, 40_000)
-        feeder.start()
-        child = pipeline.start()
-        wait_until(lambda: pipeline.progress() > 500, LATE, "events to flow")
-        for stop in ("kill", "stop"):
-            getattr(stack.service("tenant"), stop)()
-            wait_until(lambda: child.get("/-/ready").strip() != "ready", LATE, "the process to say that it waits")
-            stack.service("tenant").start()
-            before = pipeline.progress()
-            wait_until(lambda before=before: pipeline.progress() > before, LATE, "events to flow again")
-        written = feeder.finish()
-        pipeline.wait_for(written)
-        assert child.terminate() == 0
-        assert_exactly_once(pipeline)
-    finally:
-        pipeline.stop()
+    pipeline, stack = apart
+    feeder = Feeder(pipeline, SEED + 4, 40_000)
+    feeder.start()
+    child = pipeline.start()
+    wait_until(lambda: pipeline.progress() > 500, LATE, "events to flow")
+    for stop in ("kill", "stop"):
+        getattr(stack.service("tenant"), stop)()
+        wait_until(lambda: child.get("/-/ready").strip() != "ready", LATE, "the process to say that it waits")
+        stack.service("tenant").start()
+        before = pipeline.progress()
+        wait_until(lambda before=before: pipeline.progress() > before, LATE, "events to flow again")
+    written = feeder.finish()
+    pipeline.wait_for(written)
+    assert child.terminate() == 0
+    assert_exactly_once(pipeline)
