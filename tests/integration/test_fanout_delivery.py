@@ -9,7 +9,8 @@ import pytest
 
 from kunobs.config.kafka import KafkaCluster, TenantKafkaCluster
 from kunobs.testing.events import EventGenerator
-from tests.pipeline import Pipeline, assert_exactly_once, assert_in_order, by_outcome, expected_topics
+from tests.pipeline import LATE, Pipeline, assert_exactly_once, assert_in_order, by_outcome, expected_topics
+from tests.support import wait_until
 
 
 @pytest.fixture
@@ -32,6 +33,23 @@ def test_every_event_lands_where_the_generator_says(pipeline: Pipeline, delivery
     assert child.terminate() == 0
     copies = assert_exactly_once(pipeline)
     assert by_outcome(copies) == expected_topics(lines)
+
+
+def test_an_older_brokers_group_and_topics_by_a_regular_expression(pipeline: Pipeline) -> None:
+    """The classic protocol with two members, one of which leaves half-way, reads what the expression matches."""
+    source = {"topics": [f"^{pipeline.name}-sou.*"], "group_protocol": "classic"}
+    first, second = pipeline.start(source=source), pipeline.start(source=source)
+    lines = EventGenerator(14, namespaces=8).lines(4000)
+    count = pipeline.feed(lines[:2000])
+    pipeline.wait_for(count)
+    wait_until(
+        lambda: first.logged("partitions assigned") and second.logged("partitions assigned"), LATE, "both to read"
+    )
+    assert first.terminate() == 0
+    count += pipeline.feed(lines[2000:])
+    pipeline.wait_for(count)
+    assert second.terminate() == 0
+    assert by_outcome(assert_exactly_once(pipeline)) == expected_topics(lines)
 
 
 def test_a_record_without_key_stays_with_its_container(pipeline: Pipeline) -> None:

@@ -1,4 +1,4 @@
-"""The tenant Kafka's disk is full: its broker gives up, fanout waits, and goes on once there is room. A file system of its own needs root."""
+"""A Kafka's disk is full: its broker gives up, fanout waits, and goes on once there is room. A file system of its own needs root."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kunobs import kafka
 from kunobs.local import LocalStack
+from kunobs.local import topics as local_topics
 from kunobs.testing.events import EventGenerator
 from tests.pipeline import LATE, Pipeline, assert_exactly_once
 from tests.support import wait_until
@@ -45,6 +47,34 @@ def test_a_full_disk_is_waited_out(
         subprocess.run(["mount", "-o", "remount,size=600m", small_disk], check=True)
         stack.service("tenant").start()
         pipeline.wait_for(written, timeout=180)
+        assert child.terminate() == 0
+        assert_exactly_once(pipeline)
+    finally:
+        pipeline.stop()
+
+
+def test_a_full_disk_of_the_source_is_waited_out(
+    tmp_path: Path, small_disk: Path, make_stack: Callable[..., LocalStack], unique: Callable[[str], str]
+) -> None:
+    """The public broker dies of its full disk, and with it the group that fanout is a member of; afterwards it reads on where it was."""
+    stack = make_stack(broker_properties={"public": {"log.dirs": str(small_disk / "data")}}, minimum_free=0)
+    stack.up(only=("public", "tenant"))
+    pipeline = Pipeline(unique("full"), tmp_path, stack.public_cluster(), stack.tenant_cluster())
+    try:
+        child = pipeline.start()
+        lines = EventGenerator(22, namespaces=6, shares={}).lines(4000)
+        written = pipeline.feed(lines[:2000])
+        wait_until(lambda: pipeline.progress() > 0, LATE, "events to flow")
+        local_topics.ensure(pipeline.public, {"filler": 1}, config={})
+        filler = kafka.producer(pipeline.public, **{"message.timeout.ms": 5000})
+        while stack.service("public").status().state != "died":
+            filler.produce("filler", os.urandom(500_000))
+            filler.flush(1)
+        filler.purge()
+        subprocess.run(["mount", "-o", "remount,size=600m", small_disk], check=True)
+        stack.service("public").start()
+        written += pipeline.feed(lines[2000:])
+        pipeline.wait_for(written)
         assert child.terminate() == 0
         assert_exactly_once(pipeline)
     finally:
