@@ -19,6 +19,7 @@ PARTS: dict[str, str] = {
     "fanout": "log_pipeline.fanout.commands:app",
     "indexer": "log_pipeline.indexer.commands:app",
     "deadletters": "log_pipeline.deadletters.commands:app",
+    "noc": "kunobs.noc.admin.commands:app",
     "tail": "kunobs.client.commands:tail",
     "search": "kunobs.client.commands:search",
     "local": "kunobs.local.commands:app",

@@ -65,6 +65,7 @@ class Serve:
     web_config_file: str = ""
     max_connections: int = 512
     idle_timeout: float = 60.0
+    max_body: int = 1024 * 1024
     routes: Mapping[str, App] = field(default_factory=dict)
     source: Source | None = None
 
@@ -199,6 +200,7 @@ def _start_server(part: str, life: Lifecycle, serve: Serve) -> Server:
         web_config_file=serve.web_config_file,
         max_connections=serve.max_connections,
         idle_timeout=serve.idle_timeout,
+        max_body=serve.max_body,
         routes=serve.routes,
         source=serve.source,
     )

@@ -14,7 +14,7 @@ from kunobs.config.base import Section
 from kunobs.config.quantities import format_duration, format_size
 from kunobs.config.redact import redacted
 from kunobs.config.root import Config
-from kunobs.config.walk import as_section, is_file, is_secret, plain, unit_of
+from kunobs.config.walk import as_section, is_file, is_secret, items, plain, unit_of
 
 _HEAD = """\
 # Configuration
@@ -138,6 +138,18 @@ class _Tables:
             inside = as_section(field.annotation)
             if inside is not None:
                 yield from self.of(inside, data[key], f"{name}.{key}", field.description or "")
+                continue
+            several = items(field.annotation)
+            if several is not None and several not in self._seen:
+                mark = "<name>" if get_origin(plain(field.annotation)) is not tuple else "<number>"
+                about = (several.__doc__ or "").strip().splitlines()[0]
+                yield from self.of(several, redacted_defaults(several), f"{name}.{key}.{mark}", about)
+
+
+def redacted_defaults(model: type[Section]) -> dict[str, Any]:
+    """What an item has where nothing is written."""
+    found: dict[str, Any] = model.model_construct().model_dump(mode="json")
+    return found
 
 
 def render() -> str:

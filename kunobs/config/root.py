@@ -14,6 +14,7 @@ from kunobs.config.fanout import FanoutConfig
 from kunobs.config.indexer import IndexerConfig
 from kunobs.config.kafka import KafkaConfig
 from kunobs.config.log import LogConfig
+from kunobs.config.noc.root import NocConfig
 from kunobs.config.server import ServerConfig
 from kunobs.config.source import SourceConfig
 from kunobs.config.topics import TopicsConfig
@@ -34,6 +35,7 @@ class Config(Section):
     topics: TopicsConfig = section(TopicsConfig)
     fanout: FanoutConfig = section(FanoutConfig)
     indexer: IndexerConfig = section(IndexerConfig)
+    noc: NocConfig = section(NocConfig)
 
     _notes: tuple[str, ...] = PrivateAttr(())
 

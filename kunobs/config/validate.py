@@ -50,7 +50,7 @@ class Validation:
     def conflicts(self, section: Section, path: Path) -> None:
         """Rules over several keys of `section` and those inside it, except where one of the keys is wrong already."""
         for conflict in section.conflicts():
-            keys = [(*path, *key.split(".")) for key in conflict.keys]
+            keys = [(*path, *(int(p) if p.isdigit() else p for p in key.split("."))) for key in conflict.keys]
             if not any(_overlap(one, key) for key in keys for one in self._broken):
                 where = next((key for key in keys if self._places.exact(key)), keys[0])
                 subject = "" if where == keys[0] else f"{conflict.keys[0]} "

@@ -71,6 +71,12 @@ def _item(annotation: Any) -> Any:
     return None
 
 
+def items(annotation: Any) -> type[Section] | None:
+    """The model of a list's or mapping's values, None where they are no sections."""
+    item = _item(plain(annotation))
+    return None if item is None else as_section(item)
+
+
 def literal_keys(annotation: Any) -> tuple[str, ...]:
     """The keys a mapping may have, empty when they are free or it is no mapping."""
     args = get_args(plain(annotation))

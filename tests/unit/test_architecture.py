@@ -23,6 +23,7 @@ LEVELS = {
     "alert_rules": 1,
     "kunobs.noc": 1,
     "kunobs.probes": 1,
+    "kunobs.testing.noc": 2,
     "kunobs": 0,
 }
 CONSTRUCTORS = {

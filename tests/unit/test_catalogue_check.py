@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge
 from kunobs.catalogue.check import never_created, undeclared_created
 from kunobs.catalogue.metrics import Metrics
 from kunobs.catalogue.types import MetricSpec
+from kunobs.noc.metrics import NocMetrics
 from kunobs.server.metrics import ServerMetrics
 from kunobs.service import Lifecycle, process_metrics
 from log_pipeline.metrics import FanoutMetrics, IndexerMetrics
@@ -19,6 +20,7 @@ PARTS: dict[str, Callable[[Metrics], object]] = {
     "server": ServerMetrics,
     "fanout": FanoutMetrics,
     "indexer": IndexerMetrics,
+    "noc": NocMetrics,
 }
 HELP = "What it counts, in one sentence."
 SPECS = {

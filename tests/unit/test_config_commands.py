@@ -27,10 +27,10 @@ def test_a_good_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_mistake_of_every_section(capsys: pytest.CaptureFixture[str]) -> None:
     """One line each on stdout, as editors and scripts read it."""
-    Path("k.yaml").write_text("version: 1\nnoc: {}\nfanout: {linger: 5}\n")
+    Path("k.yaml").write_text("version: 1\ntenants: {}\nfanout: {linger: 5}\n")
     assert main(["check", "-c", "k.yaml"]) == 2
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(": ")[:2] for line in lines] == [["k.yaml:2", "noc"], ["k.yaml:3", "fanout.linger"]]
+    assert [line.split(": ")[:2] for line in lines] == [["k.yaml:2", "tenants"], ["k.yaml:3", "fanout.linger"]]
 
 
 def test_no_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ def test_a_variable_of_another_section_stops_no_process() -> None:
         ("FANOUT__GRUOP", "a", "there is no such key; did you mean KUNOBS_FANOUT__GROUP?"),
         ("FANOUT__BULK", "1", "there is no such key; did you mean KUNOBS_INDEXER__BULK?"),
         ("FANOUT__", "1", "there is no such key; did you mean KUNOBS_FANOUT__GROUP?"),
-        ("NOC__RECEIVERS", "1", "there is no such key; docs/config.md lists every key"),
+        ("XYZ__QQQQ", "1", "there is no such key; docs/config.md lists every key"),
         ("KAFKA__PUBLIC__OPTIONS__ACKS", "1", "there is no such key; did you mean KUNOBS_KAFKA__PUBLIC__OPTIONS?"),
         ("KAFKA__PUBLIC__BROKERS__0", "a:1", "there is no such key; did you mean KUNOBS_KAFKA__PUBLIC__BROKERS?"),
         ("SOURCE__FIELDS__NAME", "a", "there is no such key; did you mean KUNOBS_SOURCE__FIELDS?"),

@@ -119,7 +119,7 @@ def test_tenants_do_not_share(relay: Relay) -> None:
     assert relay.incidents() == [(1, "firing"), (2, "resolved")]
 
 
-@pytest.mark.parametrize("rules", [Rules(group=lambda tenant, alert: alert.labels["alertname"])])
+@pytest.mark.parametrize("rules", [Rules(group_by=("alertname",))])
 def test_a_group_is_one_incident(relay: Relay) -> None:
     """It ends with the last of its alerts, and what fires after that is a new one."""
     assert relay.post(fires(pod="1"), fires(pod="2")) == ["opened", "joined"]

@@ -53,6 +53,6 @@ def identity(tenant: str, alert: Alert, drop: Collection[str] = ()) -> str:
 
 def milliseconds(moment: datetime) -> int | None:
     """None for the zero time, which Go writes as the year 1."""
-    if moment.year < 1970:
+    if moment < _EPOCH:
         return None
     return int((moment - _EPOCH).total_seconds() * 1000)

@@ -15,6 +15,8 @@ from kunobs.noc.accept.alert import Alert, Post, milliseconds
 from kunobs.noc.accept.refusal import Refusal
 
 _HINT = "see https://prometheus.io/docs/alerting/latest/configuration/#webhook_config; a `payload:` template cannot be used here"
+# A count of any size is JSON; a database's is 32 bits.
+_MOST_TRUNCATED = 2**31 - 1
 
 
 class _Alert(msgspec.Struct, gc=False):
@@ -51,16 +53,16 @@ def read(body: bytes) -> Post:
     return Post(
         sender=message.external_url,
         alerts=tuple(_alert(number, alert) for number, alert in enumerate(message.alerts)),
-        truncated=max(0, message.truncated),
+        truncated=min(max(0, message.truncated), _MOST_TRUNCATED),
         group=message.group_key,
     )
 
 
 def _alert(number: int, alert: _Alert) -> Alert:
-    starts = milliseconds(_aware(alert.starts_at))
+    starts = _moment(alert.starts_at)
     if starts is None:
         raise Refusal(400, f"$.alerts[{number}].startsAt is no time: {alert.starts_at.isoformat()}", hint=_HINT)
-    ends = milliseconds(_aware(alert.ends_at)) if alert.ends_at is not None else None
+    ends = _moment(alert.ends_at) if alert.ends_at is not None else None
     return Alert(
         status=alert.status,
         labels=alert.labels,
@@ -72,5 +74,7 @@ def _alert(number: int, alert: _Alert) -> Alert:
     )
 
 
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _moment(moment: datetime) -> int | None:
+    """None for the zero time, and for a 1970 that east of Greenwich is still 1969."""
+    found = milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return found if found is not None and found >= 0 else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -12,6 +12,7 @@ from kunobs.noc.accept.alert import Alert, Post, identity
 from kunobs.noc.store.journal import note
 from kunobs.noc.store.port import Row, Tx
 
+LONGEST_TITLE = 500
 Outcome = Literal["opened", "joined", "repeated", "copy", "resolved", "stale", "late", "unknown"]
 """What one alert did.
 
@@ -26,14 +27,17 @@ unknown            resolved, but never fired here
 
 @dataclass(frozen=True)
 class Rules:
-    """How alerts become incidents: by all their labels but those in `drop`, or by what `group` makes of them."""
+    """How alerts become incidents: by all their labels but those in `drop`, or only by those in `group_by`."""
 
     drop: Collection[str] = ()
-    group: Callable[[str, Alert], str] | None = None
+    group_by: Collection[str] = ()
+    severity: Callable[[Mapping[str, str]], str] = lambda labels: labels.get("severity", "")
 
     def key(self, tenant: str, alert: Alert) -> str:
         """What open incidents are told apart by."""
-        return self.group(tenant, alert) if self.group else identity(tenant, alert, self.drop)
+        if self.group_by:
+            alert = replace(alert, labels={name: alert.labels.get(name, "") for name in self.group_by}, dedup_key="")
+        return identity(tenant, alert, self.drop)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Decision:
     outcome: Outcome
     incident: int | None
     alert: Alert
+    closed: bool = False
+    """Whether its incident ended with it."""
 
 
 def accept(tx: Tx, tenant: str, inbox: int, post: Post, rules: Rules, now_ms: int) -> list[Decision]:
@@ -66,17 +72,19 @@ def _one(tx: Tx, tenant: str, sender: str, alert: Alert, rules: Rules, now_ms: i
     if alert.status == "resolved":
         return _resolved(tx, sender, alert, last, now_ms)
     if last is None or (last[2] == "resolved" and alert.starts_ms > last[4]):
-        return _fires(tx, tenant, sender, alert, fingerprint, rules.key(tenant, alert), now_ms)
+        return _fires(tx, tenant, sender, alert, fingerprint, rules, now_ms)
     if last[2] == "resolved":
         return Decision("stale", last[1], alert)
     return _again(tx, sender, alert, last, now_ms)
 
 
-def _fires(tx: Tx, tenant: str, sender: str, alert: Alert, fingerprint: str, group: str, now_ms: int) -> Decision:
+def _fires(tx: Tx, tenant: str, sender: str, alert: Alert, fingerprint: str, rules: Rules, now_ms: int) -> Decision:
+    group = rules.key(tenant, alert)
     found = tx.row("SELECT id FROM incident WHERE tenant = ? AND group_key = ? AND state <> 'resolved'", tenant, group)
     incident = found or tx.row(
-        "INSERT INTO incident (tenant, group_key, state, severity, title, opened_ms) VALUES (?, ?, 'firing', ?, ?, ?) RETURNING id",
-        tenant, group, alert.labels.get("severity", ""), title(alert), now_ms,
+        "INSERT INTO incident (tenant, group_key, state, severity, title, labels, opened_ms) VALUES (?, ?, 'firing', ?, ?, ?, ?)"
+        " RETURNING id",
+        tenant, group, rules.severity(alert.labels), title(alert), _json(dict(alert.labels)), now_ms,
     )  # fmt: skip
     assert incident is not None  # noqa: S101  RETURNING returns it
     tx.run(
@@ -115,14 +123,16 @@ def _resolved(tx: Tx, sender: str, alert: Alert, last: Row | None, now_ms: int) 
         sender,
         number,
     )
-    if tx.row("SELECT 1 FROM alert WHERE incident_id = ? AND status = 'firing' LIMIT 1", incident) is None:
+    closed = tx.row("SELECT 1 FROM alert WHERE incident_id = ? AND status = 'firing' LIMIT 1", incident) is None
+    if closed:
         tx.run("UPDATE incident SET state = 'resolved', resolved_ms = ? WHERE id = ?", now_ms, incident)
-    return Decision("resolved", incident, alert)
+    return Decision("resolved", incident, alert, closed)
 
 
 def title(alert: Alert) -> str:
-    """One line for people."""
-    return alert.annotations.get("summary") or alert.labels.get("alertname") or "alert"
+    """One line for people; PostgreSQL takes no NUL, and a line no control characters."""
+    text = alert.annotations.get("summary") or alert.labels.get("alertname") or "alert"
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:LONGEST_TITLE] or "alert"
 
 
 def _json(value: object) -> str:

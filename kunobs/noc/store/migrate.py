@@ -2,39 +2,106 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kunobs.errors import KunobsError
+from kunobs.errors import ConfigError, KunobsError
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 HEAD = "0001"
+FILE = "relay.db"
+
+
+def is_postgres(data: str) -> bool:
+    """Whether it is a URL and not a folder."""
+    return "://" in data
+
+
+def migrate(data: str) -> None:
+    """A folder's relay.db, or the database of a PostgreSQL URL. Raises KunobsError when a newer kunobs has written it, ConfigError, StoreUnavailable."""
+    if is_postgres(data):
+        migrate_postgres(data)
+    else:
+        Path(data).mkdir(parents=True, exist_ok=True)
+        migrate_sqlite(Path(data) / FILE)
 
 
 def migrate_sqlite(path: Path) -> None:
     """Before the store's own connection is opened. Raises KunobsError when a newer kunobs has written the file."""
-    found = _version(path)
-    if found == HEAD:
+    if _settled(_version(path), str(path)):
         return
-    if found > HEAD:
-        raise KunobsError(
-            f"{path} has schema {found}, this kunobs knows {HEAD}",
-            hint="install the version that wrote it, or a newer one; it is never migrated back",
-        )
     # Half a second to import, and needed once in a version's life.
     import sqlalchemy
-    from alembic import command
-    from alembic.config import Config
 
     engine = sqlalchemy.create_engine(f"sqlite:///{path}")
     # Python's sqlite3 would commit after each table, and a crash between two would leave half a schema.
     sqlalchemy.event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
-    sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    _upgrade(engine, "BEGIN IMMEDIATE", str(path))
+
+
+def migrate_postgres(url: str) -> None:
+    """All of it or nothing; a second relay that starts now waits. Raises KunobsError for a newer schema, ConfigError, StoreUnavailable."""
+    import psycopg
+
+    from kunobs.noc.store.postgres import LOCK, Server
+
+    server = Server(url, timeout=10.0)
+    try:
+        with contextlib.closing(server.connect()) as connection:
+            encoding = connection.info.parameter_status("server_encoding")
+            if encoding != "UTF8":
+                raise ConfigError(
+                    f"{server.place} has the encoding {encoding}, which does not hold every alert",
+                    hint="createdb -E UTF8 -T template0 DATABASE",
+                )
+            known = connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone() == (1,)
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
+            if _settled(found[0] if found else "", server.place):
+                return
+        import sqlalchemy
+
+        engine = sqlalchemy.create_engine(
+            "postgresql+psycopg://", creator=Server(url, timeout=300.0).connect, isolation_level="READ COMMITTED"
+        )
+        try:
+            _upgrade(engine, f"SELECT pg_advisory_xact_lock({LOCK})", server.place)
+        except sqlalchemy.exc.DBAPIError as error:
+            raise server.unavailable(error.orig or error) from error
+    except psycopg.Error as error:
+        raise server.unavailable(error) from error
+
+
+def _settled(found: str, place: str) -> bool:
+    """Whether there is nothing to do."""
+    if found > HEAD:
+        raise KunobsError(
+            f"{place} has schema {found}, this kunobs knows {HEAD}",
+            hint="install the version that wrote it, or a newer one; it is never migrated back",
+        )
+    return found == HEAD
+
+
+def _upgrade(engine: sqlalchemy.Engine, begin: str, place: str) -> None:
+    import sqlalchemy
+    from alembic import command
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+
+    sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            # Another process may have done it while this one waited.
+            if not _settled(MigrationContext.configure(connection).get_current_revision() or "", place):
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+    finally:
+        engine.dispose()
 
 
 def _version(path: Path) -> str:

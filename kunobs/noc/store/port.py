@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from kunobs.errors import UnavailableError
 
@@ -41,6 +41,8 @@ class Store(Protocol):
 
     What a change raises is the caller's, and nothing of that change is kept; its neighbours are not affected.
     """
+
+    dialect: Literal["sqlite", "postgres"]
 
     def submit(self, change: Change[T]) -> Future[T]:
         """Run it; the future is done when its effect is on disk. Fails with StoreUnavailable, or with what the change raised."""

@@ -16,7 +16,7 @@ import sqlite3
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from kunobs import crash
 from kunobs.errors import KunobsError
@@ -44,7 +44,7 @@ _KINDS = {
 }
 
 
-class _SqliteTx:
+class SqliteTx:
     """A Tx over a connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -64,6 +64,8 @@ class _SqliteTx:
 
 class SqliteStore:
     """A Store in one file, owned by one process. Raises KunobsError when another has it or the file is damaged."""
+
+    dialect: Literal["sqlite", "postgres"] = "sqlite"
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -95,7 +97,7 @@ class SqliteStore:
         try:
             connection.execute("BEGIN")
             try:
-                return query(_SqliteTx(connection))
+                return query(SqliteTx(connection))
             finally:
                 connection.rollback()
         except sqlite3.Error as error:
@@ -149,7 +151,7 @@ class SqliteStore:
         try:
             connection = self._connection = self._connection or self._connect()
             connection.execute("BEGIN IMMEDIATE")
-            tx = _SqliteTx(connection)
+            tx = SqliteTx(connection)
             for change, future in batch:
                 connection.execute("SAVEPOINT change")
                 try:
@@ -249,4 +251,4 @@ def _own(path: Path) -> int:
     return handle
 
 
-_: type[Tx] = _SqliteTx
+_: type[Tx] = SqliteTx

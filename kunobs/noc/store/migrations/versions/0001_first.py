@@ -15,6 +15,10 @@ def upgrade() -> None:
     """Make it."""
     _inbox_and_journal()
     _incidents()
+    _outbox_and_timers()
+    _people_say()
+    _access()
+    _tenants()
 
 
 def _inbox_and_journal() -> None:
@@ -50,10 +54,32 @@ def _incidents() -> None:
         sa.Column("severity", sa.Text, nullable=False),
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("opened_ms", sa.BigInteger, nullable=False),
+        sa.Column("labels", sa.Text, nullable=False),
         sa.Column("acked_ms", sa.BigInteger),
         sa.Column("acked_by", sa.Text),
         sa.Column("resolved_ms", sa.BigInteger),
+        # Where it stands on its ladder: steps done, times all of it was repeated, messages told so far.
+        sa.Column("ladder", sa.Text, nullable=False, server_default=""),
+        sa.Column("step", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("round", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("told", sa.BigInteger, nullable=False, server_default="0"),
+        # Why it is not paged: a silence, a storm that speaks for it, flapping.
+        sa.Column("silence_id", sa.BigInteger),
+        sa.Column("storm_id", sa.BigInteger),
+        sa.Column("flapping", sa.BigInteger, nullable=False, server_default="0"),
+        # Since when the board sounds.
+        sa.Column("loud_ms", sa.BigInteger),
+        sa.Column("truncated", sa.BigInteger, nullable=False, server_default="0"),
     )
+    op.create_index("incident_tenant", "incident", ["tenant", "opened_ms"])
+    op.create_index(
+        "incident_storm",
+        "incident",
+        ["storm_id", "state"],
+        sqlite_where=sa.text("storm_id IS NOT NULL"),
+        postgresql_where=sa.text("storm_id IS NOT NULL"),
+    )
+    op.create_index("incident_key", "incident", ["tenant", "group_key", "opened_ms"])
     op.create_index(
         "incident_open",
         "incident",
@@ -62,6 +88,10 @@ def _incidents() -> None:
         sqlite_where=sa.text("state <> 'resolved'"),
         postgresql_where=sa.text("state <> 'resolved'"),
     )
+    _alerts()
+
+
+def _alerts() -> None:
     op.create_table(
         "alert",
         sa.Column("id", _ID, primary_key=True),
@@ -80,3 +110,151 @@ def _incidents() -> None:
     )
     op.create_index("alert_fingerprint", "alert", ["tenant", "fingerprint", "id"])
     op.create_index("alert_incident", "alert", ["incident_id"])
+
+
+def _outbox_and_timers() -> None:
+    op.create_table(
+        "outbox",
+        sa.Column("id", _ID, primary_key=True),
+        # The message's key and the part's number: the same for ever, so that writing it twice is refused.
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("part", sa.BigInteger, nullable=False),
+        sa.Column("incident_id", sa.BigInteger),
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("critical", sa.BigInteger, nullable=False),
+        sa.Column("step", sa.BigInteger, nullable=False),
+        sa.Column("reminder", sa.BigInteger, nullable=False),
+        sa.Column("person", sa.Text, nullable=False),
+        sa.Column("channel", sa.Text, nullable=False),
+        sa.Column("address", sa.Text, nullable=False),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        # due, sending (due_ms is then the end of the lease), and for ever: sent, failed, dropped, digested.
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("due_ms", sa.BigInteger, nullable=False),
+        sa.Column("created_ms", sa.BigInteger, nullable=False),
+        sa.Column("attempts", sa.BigInteger, nullable=False),
+        sa.Column("spilled", sa.BigInteger, nullable=False),
+        sa.Column("done_ms", sa.BigInteger),
+        sa.Column("provider_id", sa.Text, nullable=False),
+        sa.Column("handle", sa.Text, nullable=False),
+        sa.Column("receipt", sa.Text, nullable=False),
+        sa.Column("receipt_ms", sa.BigInteger),
+        sa.Column("answer", sa.Text, nullable=False),
+        sa.UniqueConstraint("message", "part", name="outbox_message"),
+    )
+    waiting = sa.text("state IN ('due', 'sending')")
+    op.create_index("outbox_due", "outbox", ["channel", "due_ms"], sqlite_where=waiting, postgresql_where=waiting)
+    op.create_index("outbox_incident", "outbox", ["incident_id"])
+    known = sa.text("provider_id <> ''")
+    op.create_index("outbox_provider", "outbox", ["channel", "provider_id"], sqlite_where=known, postgresql_where=known)
+    op.create_table(
+        "timer",
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("ref", sa.Text, primary_key=True),
+        sa.Column("due_ms", sa.BigInteger, nullable=False),
+    )
+    op.create_index("timer_due", "timer", ["due_ms"])
+    op.create_table(
+        "budget",
+        sa.Column("bucket", sa.Text, primary_key=True),
+        sa.Column("slot_ms", sa.BigInteger, primary_key=True),
+        sa.Column("used", sa.BigInteger, nullable=False),
+        sa.Column("until_ms", sa.BigInteger, nullable=False),
+    )
+    op.create_index("budget_until", "budget", ["until_ms"])
+
+
+def _people_say() -> None:
+    op.create_table(
+        "silence",
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("matchers", sa.Text, nullable=False),
+        sa.Column("starts_ms", sa.BigInteger, nullable=False),
+        sa.Column("ends_ms", sa.BigInteger, nullable=False),
+        sa.Column("author", sa.Text, nullable=False),
+        sa.Column("comment", sa.Text, nullable=False),
+        sa.Column("created_ms", sa.BigInteger, nullable=False),
+    )
+    op.create_index("silence_ends", "silence", ["ends_ms"])
+    op.create_table(
+        "override",
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("schedule", sa.Text, nullable=False),
+        sa.Column("person", sa.Text, nullable=False),
+        sa.Column("starts_ms", sa.BigInteger, nullable=False),
+        sa.Column("ends_ms", sa.BigInteger, nullable=False),
+        sa.Column("author", sa.Text, nullable=False),
+        sa.Column("created_ms", sa.BigInteger, nullable=False),
+    )
+    op.create_index("override_ends", "override", ["schedule", "ends_ms"])
+    op.create_table(
+        "heartbeat",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("seen_ms", sa.BigInteger),
+        sa.Column("since_ms", sa.BigInteger, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False),
+    )
+    # Callbacks, idempotency keys: what was answered already.
+    op.create_table(
+        "seen",
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("at_ms", sa.BigInteger, nullable=False),
+        sa.Column("answer", sa.Text, nullable=False),
+    )
+    op.create_index("seen_at", "seen", ["at_ms"])
+    op.create_table(
+        "fact",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+
+
+def _access() -> None:
+    op.create_table(
+        "token",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
+        sa.Column("comment", sa.Text, nullable=False),
+        sa.Column("created_ms", sa.BigInteger, nullable=False),
+        sa.Column("ends_ms", sa.BigInteger),
+    )
+    op.create_table(
+        "account",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("password", sa.Text, nullable=False),
+        sa.Column("totp", sa.Text, nullable=False),
+        sa.Column("totp_used", sa.BigInteger, nullable=False),
+        sa.Column("language", sa.Text, nullable=False),
+        sa.Column("created_ms", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "session",
+        sa.Column("hash", sa.LargeBinary, primary_key=True),
+        sa.Column("account", sa.Text, sa.ForeignKey("account.name", ondelete="CASCADE"), nullable=False),
+        sa.Column("csrf", sa.Text, nullable=False),
+        sa.Column("ends_ms", sa.BigInteger, nullable=False),
+    )
+
+
+def _tenants() -> None:
+    op.create_table(
+        "receiver",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("config", sa.Text, nullable=False),
+        sa.Column("created_ms", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "own_route",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("position", sa.BigInteger, primary_key=True),
+        sa.Column("matchers", sa.Text, nullable=False),
+        sa.Column("receivers", sa.Text, nullable=False),
+    )

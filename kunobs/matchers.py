@@ -5,6 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+try:
+    # Linear in the text whatever the expression, and what Alertmanager and Prometheus read.
+    import re2 as expressions
+except ImportError:
+    # The plain install only checks that one compiles; it matches nothing.
+    expressions = re
 
 _FORM = re.compile(
     r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|(?:[^\s"{},=!~][^\s"{},]*)?)\s*', re.DOTALL
@@ -20,7 +28,7 @@ class Matcher:
     name: str
     operator: str
     value: str
-    pattern: re.Pattern[str] | None
+    pattern: Any
 
     @classmethod
     def read(cls, text: str) -> Matcher:
@@ -34,8 +42,8 @@ class Matcher:
         pattern = None
         if operator in ("=~", "!~"):
             try:
-                pattern = re.compile(value)
-            except re.error as error:
+                pattern = expressions.compile(value)
+            except expressions.error as error:
                 raise ValueError(f"has a wrong regular expression in {text[:60]!r}: {error}") from error
         return cls(name, operator, value, pattern)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kunobs.noc.decide.matchers import Matcher
+from kunobs.matchers import Matcher
 
 LABELS = {"severity": "critical", "namespace": "pay-prod", "path": 'a"b\\c'}
 
