@@ -143,7 +143,7 @@ def trouble(future: Future[Any]) -> StoreUnavailable:
 def test_the_stores_say_what_they_are(store: Store) -> None:
     """So that SQL which they do not have in common can be chosen."""
     name = type(store).__name__.removesuffix("Store").lower()
-    assert store.dialect == name  # type: ignore[attr-defined]
+    assert store.dialect == name
 
 
 def test_what_was_answered_is_there_after_reopening(home: Home, store: Store) -> None:

@@ -10,7 +10,8 @@ import pytest
 from alembic import op
 
 from kunobs.errors import KunobsError
-from kunobs.noc.store.migrate import HEAD, migrate_sqlite
+from kunobs.noc.store.migrate import HEAD, migrate, migrate_sqlite
+from kunobs.noc.store.port import StoreUnavailable
 
 
 def tables(path: Path) -> set[str]:
@@ -55,3 +56,29 @@ def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(KunobsError, match=rf"schema 9999, this kunobs knows {HEAD}"):
         migrate_sqlite(path)
+
+
+def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    """It is made, and so is the file in it."""
+    migrate(str(tmp_path / "var" / "noc"))
+    assert "journal" in tables(tmp_path / "var" / "noc" / "relay.db")
+
+
+def test_a_folder_that_cannot_be_one(tmp_path: Path) -> None:
+    """The error says where and what to do."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match=r"file/noc/relay\.db: Not a directory") as caught:
+        migrate(str(tmp_path / "file" / "noc"))
+    assert caught.value.kind == "cannot_open"
+    (tmp_path / "relay.db").mkdir()
+    with pytest.raises(StoreUnavailable, match=r"relay\.db: unable to open"):
+        migrate(str(tmp_path))
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    """And not written to."""
+    path = tmp_path / "relay.db"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(KunobsError, match=r"relay\.db is damaged"):
+        migrate(str(tmp_path))
+    assert path.read_bytes() == b"no database" * 100

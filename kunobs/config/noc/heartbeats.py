@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -36,6 +37,9 @@ class HeartbeatConfig(Section):
         if bool(self.period) == bool(self.cron):
             text = "needs a period or a cron" if not self.period else "has a period and a cron"
             yield Conflict(("period", "cron"), text, 'write period: 10m or cron: "0 3 * * *"')
+        if self.token and not re.fullmatch(r"[A-Za-z0-9_.~-]{1,255}", self.token.reveal()):
+            hint = "letters, digits and _ . ~ -, as `openssl rand -hex 16` prints them"
+            yield Conflict(("token", "token_file"), "is not what a URL can end with", hint)
         if self.cron:
             from kunobs.config.noc.cron import problem
 
@@ -49,8 +53,8 @@ class ClusterConfig(Section):
 
     tenant: Label = Field(default="platform", description="Whose trouble it is when this one is silent.")
     integration: Label = Field(default="", description="By which integration its alerts come.")
-    replicas: Annotated[tuple[Label, ...], Distinct] = Field(
-        default=(), description="Values of `replica_label` that must be heard. Empty: those heard before."
+    replicas: Annotated[tuple[Text, ...], Distinct] = Field(
+        default=(), description="Values of `replica_label` that must be heard, beside those heard before."
     )
     replica_label: Text = Field(
         default="prometheus", description="Label of the Watchdog that names the replica and survives its drop."
@@ -67,6 +71,13 @@ class ClusterConfig(Section):
         le=3600,
         description="Prometheus' --rules.alert.resend-delay; nothing is judged before two of them.",
     )
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """A cluster that nothing could be heard of."""
+        if not self.integration:
+            yield Conflict(("integration",), "is missing, so its Watchdog would never be heard", "name an integration")
+        if any(not replica or len(replica) > 100 or not replica.isprintable() for replica in self.replicas):
+            yield Conflict(("replicas",), "has one without a name, or a long or odd one", "write prometheus-k8s-0")
 
 
 class PingConfig(Section):

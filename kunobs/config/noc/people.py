@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kunobs.config.base import Conflict, Section, Text
-from kunobs.config.noc.texts import Label, MailAddress, PhoneNumber, TimeZone
+from kunobs.config.noc.texts import Label, MailAddress, PhoneNumber, TimeZone, WecomUser
 from kunobs.config.texts import Distinct
 
 # Which of a person's keys is the address for a kind of channel.
@@ -19,7 +19,9 @@ class PersonConfig(Section):
     """Somebody, and the addresses on each kind of channel."""
 
     name: Text = Field(default="", description="The name people know; empty for the key.")
-    wecom: Text = Field(default="", description="The userid in WeCom, for applications and for mentions by a robot.")
+    wecom: WecomUser = Field(
+        default="", description="The userid in WeCom, for applications and for mentions by a robot."
+    )
     openid: Text = Field(default="", description="The openid at the WeChat official account.")
     mail: MailAddress = Field(default="", description="The mail address.")
     phone: PhoneNumber = Field(default="", description="The phone number, +8613800000000.")

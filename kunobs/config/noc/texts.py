@@ -27,9 +27,17 @@ def _host(name: str) -> str:
 
 
 def _mail(address: str) -> str:
-    if address and (not re.fullmatch(r"[^\s@<>,;:\"\\]{1,64}@[a-zA-Z0-9.-]{1,190}", address) or ".." in address):
+    atoms = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}"
+    if address and (not re.fullmatch(rf"{atoms}@[a-zA-Z0-9.-]{{1,190}}", address) or ".." in address):
         raise wrong(address, "is no mail address", "write name@example.com")
     return address
+
+
+def _userid(name: str) -> str:
+    # `@all` would page the whole company.
+    if name and not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_.@-]{0,63}", name):
+        raise wrong(name, "is no userid of WeCom", "letters, digits, _ - . @ and at most 64, as in zhangsan")
+    return name
 
 
 def _phone(number: str) -> str:
@@ -76,6 +84,7 @@ def _target(text: str) -> str:
 Label = Annotated[Text, AfterValidator(_label)]
 MailAddress = Annotated[Text, AfterValidator(_mail)]
 Host = Annotated[Text, AfterValidator(_host)]
+WecomUser = Annotated[Text, AfterValidator(_userid)]
 PhoneNumber = Annotated[Text, AfterValidator(_phone)]
 HttpUrl = Annotated[Text, AfterValidator(_http)]
 Target = Annotated[Text, AfterValidator(_target)]

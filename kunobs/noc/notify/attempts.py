@@ -30,6 +30,8 @@ FIRST_MS, LONGEST_MS = 1_000, 60_000
 _SPILL_AT, _TELL_AT = 2, 4
 # A page is not tried for longer, an announcement neither: by then the ladder has called others.
 GIVE_UP_MS = 3600_000
+# A provider's own name for a message; what is longer would not fit into an index.
+LONGEST_ID = 500
 
 
 def claim(tx: Tx, policy: Policy, channel: str, slots: int, lease_ms: int, now_ms: int) -> list[Job]:
@@ -82,7 +84,7 @@ def _sent(tx: Tx, policy: Policy, job: Job, outcome: Ok | Partial, now_ms: int) 
     tx.run(
         "UPDATE outbox SET state = 'sent', done_ms = ?, provider_id = ?, handle = ?, answer = ?,"
         " receipt = CASE WHEN receipt = '' THEN ? ELSE receipt END, receipt_ms = COALESCE(receipt_ms, ?) WHERE id = ?",
-        now_ms, outcome.provider_id, outcome.handle, refused, receipt, now_ms, job.id,
+        now_ms, outcome.provider_id[:LONGEST_ID], outcome.handle[:LONGEST_ID], refused, receipt, now_ms, job.id,
     )  # fmt: skip
     _journal(tx, job, "sent", now_ms, attempt=job.attempts + 1, provider_id=outcome.provider_id, refused=refused)
     if refused:

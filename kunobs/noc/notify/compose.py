@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SHOWN_ALERTS = 10
 _SHOWN_LABELS = 12
+# What an alert may say of itself in a message; the board shows the whole.
+_LONGEST_TEXT, _LONGEST_VALUE = 4000, 200
 _HIDDEN_LABELS = ("alertname", "severity")
 SEVERITY_ZH = {"critical": "严重", "warning": "警告", "info": "提示"}
 
@@ -111,12 +113,16 @@ def _alert(row: Sequence[str]) -> dict[str, Any]:
     annotations: dict[str, str] = msgspec.json.decode(row[1])
     shown = {name: value for name, value in labels.items() if name not in _HIDDEN_LABELS}
     return {
-        "labels": dict(list(shown.items())[:_SHOWN_LABELS]),
-        "annotations": annotations,
-        "links": msgspec.json.decode(row[2]),
+        "labels": {name: _cut(value, _LONGEST_VALUE) for name, value in list(shown.items())[:_SHOWN_LABELS]},
+        "annotations": {name: _cut(value, _LONGEST_TEXT) for name, value in annotations.items()},
+        "links": [link for link in msgspec.json.decode(row[2])[:3] if len(link) <= _LONGEST_TEXT],
         "status": row[3],
-        "text": annotations.get("description") or annotations.get("summary") or "",
+        "text": _cut(annotations.get("description") or annotations.get("summary") or "", _LONGEST_TEXT),
     }
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _bold(text: object) -> str:

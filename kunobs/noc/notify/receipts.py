@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from kunobs.noc.accept.refusal import Refusal
 from kunobs.noc.decide import actions
 from kunobs.noc.notify import outbox
-from kunobs.noc.notify.attempts import spill
+from kunobs.noc.notify.attempts import LONGEST_ID, spill
 from kunobs.noc.notify.contract import Event
 from kunobs.noc.notify.outbox import Job
 from kunobs.noc.store.journal import note
@@ -29,7 +29,7 @@ def receive(tx: Tx, policy: Policy, channel: str, event: Event, now_ms: int) -> 
         return "unknown"
     fresh = tx.run(
         "INSERT INTO seen (kind, id, at_ms, answer) VALUES (?, ?, ?, '') ON CONFLICT (kind, id) DO NOTHING",
-        f"callback/{channel}", event.id, now_ms,
+        f"callback/{channel}", event.id[:LONGEST_ID], now_ms,
     )  # fmt: skip
     if not fresh:
         return "repeated"
@@ -82,4 +82,4 @@ def _act(tx: Tx, policy: Policy, channel: str, job: Job, event: Event, now_ms: i
 def _find(tx: Tx, channel: str, event: Event) -> Job | None:
     if event.key:
         return outbox.by_key(tx, channel, event.key)
-    return outbox.by_provider_id(tx, channel, event.provider_id) if event.provider_id else None
+    return outbox.by_provider_id(tx, channel, event.provider_id[:LONGEST_ID]) if event.provider_id else None

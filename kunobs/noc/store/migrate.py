@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kunobs.errors import ConfigError, KunobsError
+from kunobs.noc.store.port import StoreUnavailable
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -25,13 +26,25 @@ def migrate(data: str) -> None:
     """A folder's relay.db, or the database of a PostgreSQL URL. Raises KunobsError when a newer kunobs has written it, ConfigError, StoreUnavailable."""
     if is_postgres(data):
         migrate_postgres(data)
-    else:
-        Path(data).mkdir(parents=True, exist_ok=True)
-        migrate_sqlite(Path(data) / FILE)
+        return
+    path = Path(data) / FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        migrate_sqlite(path)
+    except OSError as error:
+        raise StoreUnavailable("cannot_open", f"{path}: {error.strerror}", hint=f"mkdir -p {path.parent}") from error
+    except sqlite3.Error as error:
+        if error.sqlite_errorname in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+            raise KunobsError(
+                f"{path} is damaged: {error}", hint=f"keep it and begin anew: mv {path} {path}.damaged"
+            ) from error
+        raise StoreUnavailable(
+            "cannot_open", f"{path}: {error}", hint=f"look at its folder's rights, and fuser {path}"
+        ) from error
 
 
 def migrate_sqlite(path: Path) -> None:
-    """Before the store's own connection is opened. Raises KunobsError when a newer kunobs has written the file."""
+    """Before the store's own connection is opened. Raises KunobsError when a newer kunobs has written the file, sqlite3.Error."""
     if _settled(_version(path), str(path)):
         return
     # Half a second to import, and needed once in a version's life.
@@ -67,10 +80,7 @@ def migrate_postgres(url: str) -> None:
         engine = sqlalchemy.create_engine(
             "postgresql+psycopg://", creator=Server(url, timeout=300.0).connect, isolation_level="READ COMMITTED"
         )
-        try:
-            _upgrade(engine, f"SELECT pg_advisory_xact_lock({LOCK})", server.place)
-        except sqlalchemy.exc.DBAPIError as error:
-            raise server.unavailable(error.orig or error) from error
+        _upgrade(engine, f"SELECT pg_advisory_xact_lock({LOCK})", server.place)
     except psycopg.Error as error:
         raise server.unavailable(error) from error
 
@@ -100,6 +110,8 @@ def _upgrade(engine: sqlalchemy.Engine, begin: str, place: str) -> None:
             if not _settled(MigrationContext.configure(connection).get_current_revision() or "", place):
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+    except sqlalchemy.exc.DBAPIError as error:
+        raise (error.orig or error) from error
     finally:
         engine.dispose()
 

@@ -53,5 +53,8 @@ class Store(Protocol):
     def read(self, query: Change[T]) -> T:
         """Run a query that changes nothing, beside the writes. Raises StoreUnavailable."""
 
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Have it called after another process has changed something, in a thread of the store's."""
+
     def close(self) -> None:
         """Finish what was submitted and let go; afterwards every call fails with StoreUnavailable."""

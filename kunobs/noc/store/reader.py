@@ -9,7 +9,6 @@ from pathlib import Path
 
 from kunobs.errors import KunobsError, UnavailableError
 from kunobs.noc.store.migrate import FILE
-from kunobs.noc.store.open import open_store
 from kunobs.noc.store.port import Change, T
 from kunobs.noc.store.sqlite import SqliteTx
 
@@ -33,7 +32,9 @@ class Reader:
 def open_reader(data: str) -> Iterator[Reader]:
     """For a folder or a PostgreSQL URL. Raises KunobsError where there is nothing to read."""
     if "://" in data:
-        store = open_store(data)
+        from kunobs.noc.store.postgres import PostgresStore
+
+        store = PostgresStore(data)
         try:
             yield store  # type: ignore[misc]  # it reads in the same way
         finally:

@@ -14,6 +14,7 @@ import os
 import queue
 import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -71,6 +72,8 @@ class SqliteStore:
         self._path = path
         self._waiting: queue.SimpleQueue[tuple[Change[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._closed = False
+        # Between the look at `_closed` and the queue, so that nothing is put in after the last was taken out.
+        self._door = threading.Lock()
         self._lock = _own(path)
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         try:
@@ -83,10 +86,11 @@ class SqliteStore:
 
     def submit(self, change: Change[T]) -> Future[T]:
         future: Future[T] = Future()
-        if self._closed:
-            future.set_exception(StoreUnavailable("closed", "the store is closed"))
-        else:
-            self._waiting.put((change, future))
+        with self._door:
+            if not self._closed:
+                self._waiting.put((change, future))
+                return future
+        future.set_exception(StoreUnavailable("closed", "the store is closed"))
         return future
 
     def write(self, change: Change[T]) -> T:
@@ -109,11 +113,15 @@ class SqliteStore:
             else:
                 connection.close()
 
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Never called: no other process writes."""
+
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self._waiting.put(None)
+        with self._door:
+            if self._closed:
+                return
+            self._closed = True
+            self._waiting.put(None)
         self._thread.join()
         with contextlib.suppress(queue.Empty):
             while True:
@@ -140,7 +148,8 @@ class SqliteStore:
     def _refuse_the_rest(self) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
-                if (late := self._waiting.get_nowait()) is not None:
+                late = self._waiting.get_nowait()
+                if late is not None and late[1].set_running_or_notify_cancel():
                     late[1].set_exception(StoreUnavailable("closed", "the store is closed"))
 
     def _commit(self, batch: list[tuple[Change[Any], Future[Any]]]) -> None:

@@ -9,6 +9,8 @@ revision = "0001"
 down_revision = None
 
 _ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+# Compared byte by byte: a locale's order changes with the operating system, and an index over it breaks.
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -26,19 +28,20 @@ def _inbox_and_journal() -> None:
         "inbox",
         sa.Column("id", _ID, primary_key=True),
         sa.Column("at_ms", sa.BigInteger, nullable=False),
-        sa.Column("tenant", sa.Text, nullable=False),
-        sa.Column("integration", sa.Text, nullable=False),
-        sa.Column("sender", sa.Text, nullable=False),
+        sa.Column("tenant", _TEXT, nullable=False),
+        sa.Column("integration", _TEXT, nullable=False),
+        sa.Column("sender", _TEXT, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "journal",
         sa.Column("seq", _ID, primary_key=True),
         sa.Column("at_ms", sa.BigInteger, nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
         sa.Column("incident_id", sa.BigInteger),
         sa.Column("inbox_id", sa.BigInteger),
-        sa.Column("data", sa.Text, nullable=False),
+        sa.Column("data", _TEXT, nullable=False),
         sa.Column("hash", sa.LargeBinary, nullable=False),
     )
     op.create_index("journal_incident", "journal", ["incident_id", "seq"])
@@ -48,18 +51,18 @@ def _incidents() -> None:
     op.create_table(
         "incident",
         sa.Column("id", _ID, primary_key=True),
-        sa.Column("tenant", sa.Text, nullable=False),
-        sa.Column("group_key", sa.Text, nullable=False),
-        sa.Column("state", sa.Text, nullable=False),
-        sa.Column("severity", sa.Text, nullable=False),
-        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("tenant", _TEXT, nullable=False),
+        sa.Column("group_key", _TEXT, nullable=False),
+        sa.Column("state", _TEXT, nullable=False),
+        sa.Column("severity", _TEXT, nullable=False),
+        sa.Column("title", _TEXT, nullable=False),
         sa.Column("opened_ms", sa.BigInteger, nullable=False),
-        sa.Column("labels", sa.Text, nullable=False),
+        sa.Column("labels", _TEXT, nullable=False),
         sa.Column("acked_ms", sa.BigInteger),
-        sa.Column("acked_by", sa.Text),
+        sa.Column("acked_by", _TEXT),
         sa.Column("resolved_ms", sa.BigInteger),
         # Where it stands on its ladder: steps done, times all of it was repeated, messages told so far.
-        sa.Column("ladder", sa.Text, nullable=False, server_default=""),
+        sa.Column("ladder", _TEXT, nullable=False, server_default=""),
         sa.Column("step", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("round", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("told", sa.BigInteger, nullable=False, server_default="0"),
@@ -70,6 +73,7 @@ def _incidents() -> None:
         # Since when the board sounds.
         sa.Column("loud_ms", sa.BigInteger),
         sa.Column("truncated", sa.BigInteger, nullable=False, server_default="0"),
+        sqlite_autoincrement=True,
     )
     op.create_index("incident_tenant", "incident", ["tenant", "opened_ms"])
     op.create_index(
@@ -95,14 +99,14 @@ def _alerts() -> None:
     op.create_table(
         "alert",
         sa.Column("id", _ID, primary_key=True),
-        sa.Column("tenant", sa.Text, nullable=False),
-        sa.Column("fingerprint", sa.Text, nullable=False),
+        sa.Column("tenant", _TEXT, nullable=False),
+        sa.Column("fingerprint", _TEXT, nullable=False),
         sa.Column("incident_id", sa.BigInteger, sa.ForeignKey("incident.id"), nullable=False),
-        sa.Column("status", sa.Text, nullable=False),
-        sa.Column("sender", sa.Text, nullable=False),
-        sa.Column("labels", sa.Text, nullable=False),
-        sa.Column("annotations", sa.Text, nullable=False),
-        sa.Column("links", sa.Text, nullable=False),
+        sa.Column("status", _TEXT, nullable=False),
+        sa.Column("sender", _TEXT, nullable=False),
+        sa.Column("labels", _TEXT, nullable=False),
+        sa.Column("annotations", _TEXT, nullable=False),
+        sa.Column("links", _TEXT, nullable=False),
         sa.Column("starts_ms", sa.BigInteger, nullable=False),
         sa.Column("ends_ms", sa.BigInteger),
         sa.Column("seen_ms", sa.BigInteger, nullable=False),
@@ -117,32 +121,33 @@ def _outbox_and_timers() -> None:
         "outbox",
         sa.Column("id", _ID, primary_key=True),
         # The message's key and the part's number: the same for ever, so that writing it twice is refused.
-        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("message", _TEXT, nullable=False),
         sa.Column("part", sa.BigInteger, nullable=False),
         sa.Column("incident_id", sa.BigInteger),
-        sa.Column("tenant", sa.Text, nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("tenant", _TEXT, nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
         sa.Column("critical", sa.BigInteger, nullable=False),
         sa.Column("step", sa.BigInteger, nullable=False),
         sa.Column("reminder", sa.BigInteger, nullable=False),
-        sa.Column("person", sa.Text, nullable=False),
-        sa.Column("channel", sa.Text, nullable=False),
-        sa.Column("address", sa.Text, nullable=False),
-        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("person", _TEXT, nullable=False),
+        sa.Column("channel", _TEXT, nullable=False),
+        sa.Column("address", _TEXT, nullable=False),
+        sa.Column("title", _TEXT, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         # due, sending (due_ms is then the end of the lease), and for ever: sent, failed, dropped, digested.
-        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("state", _TEXT, nullable=False),
         sa.Column("due_ms", sa.BigInteger, nullable=False),
         sa.Column("created_ms", sa.BigInteger, nullable=False),
         sa.Column("attempts", sa.BigInteger, nullable=False),
         sa.Column("spilled", sa.BigInteger, nullable=False),
         sa.Column("done_ms", sa.BigInteger),
-        sa.Column("provider_id", sa.Text, nullable=False),
-        sa.Column("handle", sa.Text, nullable=False),
-        sa.Column("receipt", sa.Text, nullable=False),
+        sa.Column("provider_id", _TEXT, nullable=False),
+        sa.Column("handle", _TEXT, nullable=False),
+        sa.Column("receipt", _TEXT, nullable=False),
         sa.Column("receipt_ms", sa.BigInteger),
-        sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("answer", _TEXT, nullable=False),
         sa.UniqueConstraint("message", "part", name="outbox_message"),
+        sqlite_autoincrement=True,
     )
     waiting = sa.text("state IN ('due', 'sending')")
     op.create_index("outbox_due", "outbox", ["channel", "due_ms"], sqlite_where=waiting, postgresql_where=waiting)
@@ -151,14 +156,14 @@ def _outbox_and_timers() -> None:
     op.create_index("outbox_provider", "outbox", ["channel", "provider_id"], sqlite_where=known, postgresql_where=known)
     op.create_table(
         "timer",
-        sa.Column("kind", sa.Text, primary_key=True),
-        sa.Column("ref", sa.Text, primary_key=True),
+        sa.Column("kind", _TEXT, primary_key=True),
+        sa.Column("ref", _TEXT, primary_key=True),
         sa.Column("due_ms", sa.BigInteger, nullable=False),
     )
     op.create_index("timer_due", "timer", ["due_ms"])
     op.create_table(
         "budget",
-        sa.Column("bucket", sa.Text, primary_key=True),
+        sa.Column("bucket", _TEXT, primary_key=True),
         sa.Column("slot_ms", sa.BigInteger, primary_key=True),
         sa.Column("used", sa.BigInteger, nullable=False),
         sa.Column("until_ms", sa.BigInteger, nullable=False),
@@ -170,74 +175,76 @@ def _people_say() -> None:
     op.create_table(
         "silence",
         sa.Column("id", _ID, primary_key=True),
-        sa.Column("tenant", sa.Text, nullable=False),
-        sa.Column("matchers", sa.Text, nullable=False),
+        sa.Column("tenant", _TEXT, nullable=False),
+        sa.Column("matchers", _TEXT, nullable=False),
         sa.Column("starts_ms", sa.BigInteger, nullable=False),
         sa.Column("ends_ms", sa.BigInteger, nullable=False),
-        sa.Column("author", sa.Text, nullable=False),
-        sa.Column("comment", sa.Text, nullable=False),
+        sa.Column("author", _TEXT, nullable=False),
+        sa.Column("comment", _TEXT, nullable=False),
         sa.Column("created_ms", sa.BigInteger, nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index("silence_ends", "silence", ["ends_ms"])
     op.create_table(
         "override",
         sa.Column("id", _ID, primary_key=True),
-        sa.Column("schedule", sa.Text, nullable=False),
-        sa.Column("person", sa.Text, nullable=False),
+        sa.Column("schedule", _TEXT, nullable=False),
+        sa.Column("person", _TEXT, nullable=False),
         sa.Column("starts_ms", sa.BigInteger, nullable=False),
         sa.Column("ends_ms", sa.BigInteger, nullable=False),
-        sa.Column("author", sa.Text, nullable=False),
+        sa.Column("author", _TEXT, nullable=False),
         sa.Column("created_ms", sa.BigInteger, nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index("override_ends", "override", ["schedule", "ends_ms"])
     op.create_table(
         "heartbeat",
-        sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("name", _TEXT, primary_key=True),
+        sa.Column("state", _TEXT, nullable=False),
         sa.Column("seen_ms", sa.BigInteger),
         sa.Column("since_ms", sa.BigInteger, nullable=False),
-        sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("detail", _TEXT, nullable=False),
     )
     # Callbacks, idempotency keys: what was answered already.
     op.create_table(
         "seen",
-        sa.Column("kind", sa.Text, primary_key=True),
-        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("kind", _TEXT, primary_key=True),
+        sa.Column("id", _TEXT, primary_key=True),
         sa.Column("at_ms", sa.BigInteger, nullable=False),
-        sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("answer", _TEXT, nullable=False),
     )
     op.create_index("seen_at", "seen", ["at_ms"])
     op.create_table(
         "fact",
-        sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("name", _TEXT, primary_key=True),
+        sa.Column("value", _TEXT, nullable=False),
     )
 
 
 def _access() -> None:
     op.create_table(
         "token",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("id", _TEXT, primary_key=True),
+        sa.Column("tenant", _TEXT, nullable=False),
         sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
-        sa.Column("comment", sa.Text, nullable=False),
+        sa.Column("comment", _TEXT, nullable=False),
         sa.Column("created_ms", sa.BigInteger, nullable=False),
         sa.Column("ends_ms", sa.BigInteger),
     )
     op.create_table(
         "account",
-        sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("password", sa.Text, nullable=False),
-        sa.Column("totp", sa.Text, nullable=False),
+        sa.Column("name", _TEXT, primary_key=True),
+        sa.Column("password", _TEXT, nullable=False),
+        sa.Column("totp", _TEXT, nullable=False),
         sa.Column("totp_used", sa.BigInteger, nullable=False),
-        sa.Column("language", sa.Text, nullable=False),
+        sa.Column("language", _TEXT, nullable=False),
         sa.Column("created_ms", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "session",
         sa.Column("hash", sa.LargeBinary, primary_key=True),
-        sa.Column("account", sa.Text, sa.ForeignKey("account.name", ondelete="CASCADE"), nullable=False),
-        sa.Column("csrf", sa.Text, nullable=False),
+        sa.Column("account", _TEXT, sa.ForeignKey("account.name", ondelete="CASCADE"), nullable=False),
+        sa.Column("csrf", _TEXT, nullable=False),
         sa.Column("ends_ms", sa.BigInteger, nullable=False),
     )
 
@@ -245,16 +252,16 @@ def _access() -> None:
 def _tenants() -> None:
     op.create_table(
         "receiver",
-        sa.Column("tenant", sa.Text, primary_key=True),
-        sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("config", sa.Text, nullable=False),
+        sa.Column("tenant", _TEXT, primary_key=True),
+        sa.Column("name", _TEXT, primary_key=True),
+        sa.Column("kind", _TEXT, nullable=False),
+        sa.Column("config", _TEXT, nullable=False),
         sa.Column("created_ms", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "own_route",
-        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("tenant", _TEXT, primary_key=True),
         sa.Column("position", sa.BigInteger, primary_key=True),
-        sa.Column("matchers", sa.Text, nullable=False),
-        sa.Column("receivers", sa.Text, nullable=False),
+        sa.Column("matchers", _TEXT, nullable=False),
+        sa.Column("receivers", _TEXT, nullable=False),
     )
