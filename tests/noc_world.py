@@ -157,7 +157,7 @@ class RelayProcess:
         """Wait until it serves."""
         address = wait_until(self._address, 60, "the relay's address")
         self.url = f"http://{address}"
-        wait_until(lambda: _status(self.url + "/-/ready") == 200 or self.ended, 60, "the relay to be ready")
+        wait_until(lambda: status_of(self.url + "/-/ready") == 200 or self.ended, 60, "the relay to be ready")
         return self
 
     @property
@@ -242,12 +242,12 @@ class Poster:
                         self._url = ""
 
 
-def post_alert(url: str, name: str, via: str) -> str:
+def post_alert(url: str, name: str, via: str, padding: int = 0) -> str:
     """The status, or the error's name."""
     alert = {
         "status": "firing",
         "labels": {"alertname": f"Alert{name}", "via": via, "severity": "critical"},
-        "annotations": {"summary": f"Alert{name}"},
+        "annotations": {"summary": f"Alert{name}", "padding": "x" * padding},
         "startsAt": "2026-01-01T00:00:00Z",
     }
     body = json.dumps({"version": "4", "externalURL": "http://am-0:9093", "alerts": [alert]}).encode()
@@ -282,7 +282,7 @@ def waiting(folder: Path) -> int:
         connection.close()
 
 
-def _status(url: str) -> int:
+def status_of(url: str) -> int:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
             return int(answer.status)
