@@ -10,9 +10,13 @@ from typing import Any
 try:
     # Linear in the text whatever the expression, and what Alertmanager and Prometheus read.
     import re2 as expressions
+
+    _OPTIONS = expressions.Options()
+    # It would write to standard error, which tenants could fill.
+    _OPTIONS.log_errors = False
 except ImportError:
     # The plain install only checks that one compiles; it matches nothing.
-    expressions = re
+    expressions, _OPTIONS = re, None
 
 _FORM = re.compile(
     r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|(?:[^\s"{},=!~][^\s"{},]*)?)\s*', re.DOTALL
@@ -42,7 +46,7 @@ class Matcher:
         pattern = None
         if operator in ("=~", "!~"):
             try:
-                pattern = expressions.compile(value)
+                pattern = expressions.compile(value, _OPTIONS) if _OPTIONS else expressions.compile(value)
             except expressions.error as error:
                 raise ValueError(f"has a wrong regular expression in {text[:60]!r}: {error}") from error
         return cls(name, operator, value, pattern)

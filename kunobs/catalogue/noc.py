@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kunobs.catalogue.types import Label, MetricSpec
 
-CODES = ("200", "400", "401", "404", "405", "413", "422", "503")
+CODES = ("200", "400", "401", "404", "405", "409", "413", "415", "422", "429", "503")
 OUTCOMES = ("opened", "joined", "repeated", "copy", "resolved", "stale", "late", "unknown")
 ATTEMPTS = ("ok", "partial", "retry", "permanent", "refresh_token")
 SEVERITIES = ("critical", "warning", "info")
@@ -40,7 +40,7 @@ METRICS: tuple[MetricSpec, ...] = (
     MetricSpec(
         "kunobs_noc_attempts_total",
         "counter",
-        "Requests to providers by how they went; channels are those of the configuration.",
+        "Requests to providers by how they went; channels are those of the configuration, `tenant` stands for all of tenants' own.",
         labels=(_CHANNEL, Label("outcome", ATTEMPTS)),
     ),
     MetricSpec(

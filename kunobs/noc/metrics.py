@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from kunobs.catalogue.metrics import Metrics
 from kunobs.catalogue.noc import SEVERITIES
+from kunobs.noc.decide.own import PREFIX
 from kunobs.noc.store.port import Tx
 
 
@@ -39,6 +40,9 @@ class NocMetrics:
         for channel in channels:
             self._waiting.labels(channel).set(waiting.get(channel, 0))
             self._failing.labels(channel).set(f"failing/{channel}" in failing)
+        # Tenants may have thousands of their own: one series stands for all.
+        self._waiting.labels("tenant").set(sum(n for name, n in waiting.items() if name.startswith(PREFIX)))
+        self._failing.labels("tenant").set(any(name.startswith(f"failing/{PREFIX}") for name in failing))
         row = tx.row("SELECT min(due_ms) FROM outbox WHERE state IN ('due', 'sending')")
         self._oldest.set(max(0, now_ms - row[0]) / 1000 if row and row[0] is not None else 0)
         storms = tx.row("SELECT count(*) FROM incident WHERE group_key = 'storm' AND state <> 'resolved'")

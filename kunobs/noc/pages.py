@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from kunobs.noc.ingest import Ingest
 from kunobs.noc.metrics import NocMetrics
@@ -10,7 +10,7 @@ from kunobs.noc.problem import problem
 from kunobs.noc.relay import Relay
 from kunobs.server.asgi import App, Receive, Scope, Send
 
-PATHS = ("/v1/alertmanager/",)
+PATHS = ("/v1/alertmanager/", "/v1/probers/", "/v1/", "/callback/", "/board", "/board/", "/a/")
 
 
 class Pages:
@@ -18,7 +18,7 @@ class Pages:
 
     def __init__(self, metrics: NocMetrics) -> None:
         self._metrics = metrics
-        self._apps: Mapping[str, App] = {}
+        self._apps: dict[str, App] = {}
 
     def routes(self) -> dict[str, App]:
         """An app for each path."""
@@ -26,7 +26,20 @@ class Pages:
 
     def open(self, relay: Relay, draining: Callable[[], bool]) -> None:
         """From now on they work."""
+        # FastAPI takes most of a second to import, and an Alertmanager should not wait for the board.
         self._apps = {"/v1/alertmanager/": Ingest(relay, self._metrics, draining)}
+        from kunobs.noc.api import build_api, build_callbacks, build_probers
+        from kunobs.noc.board.app import build_board
+
+        board = build_board(relay)
+        self._apps |= {
+            "/v1/probers/": build_probers(relay, self._metrics, draining),
+            "/v1/": build_api(relay, self._metrics, draining),
+            "/callback/": build_callbacks(relay),
+            "/board": board,
+            "/board/": board,
+            "/a/": board,
+        }
 
     def _route(self, path: str) -> App:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,6 +17,7 @@ from kunobs.noc.decide import actions
 from kunobs.noc.decide.due import run_due
 from kunobs.noc.decide.incidents import Decision, Rules
 from kunobs.noc.decide.intake import take
+from kunobs.noc.decide.own import channel_of
 from kunobs.noc.decide.policy import Policy
 from kunobs.noc.notify import outbox
 from kunobs.noc.notify.attempts import claim, record
@@ -27,6 +28,7 @@ from kunobs.noc.store.port import Store, Tx
 from kunobs.noc.store.timers import next_timer
 
 T = TypeVar("T")
+_OWN_AT_ONCE = 100
 
 
 def signing_secret(store: Store) -> str:
@@ -94,12 +96,20 @@ class Relay:
             crash.reach("noc.after_claim")
         return claimed
 
+    def own_due(self) -> list[str]:
+        """Tenants' own channels for which something is due."""
+        now_ms = self.now_ms()
+        return self.store.read(lambda tx: outbox.own_due(tx, now_ms, _OWN_AT_ONCE))
+
     def send(self, job: Job) -> Outcome:
         """One attempt, as the channel says it went."""
-        channel = self.policy.channels.get(job.channel)
-        if channel is None:
-            return Retry("no_channel", "a reload took this channel away")
+        policy = self.policy
         try:
+            channel = policy.channels.get(job.channel) or self.store.read(
+                lambda tx: channel_of(tx, policy, job.channel)
+            )
+            if channel is None:
+                return Retry("no_channel", "a reload took this channel away")
             outcome = channel.send(job.frozen)
         except Exception as error:  # noqa: BLE001  whatever a channel does wrong, the message must not be lost
             outcome = Retry("internal", f"{type(error).__name__} in the channel")
@@ -121,7 +131,7 @@ class Relay:
         made = 0
         while True:
             done = self.run_timers()
-            for name in self.policy.channels:
+            for name in [*self.policy.channels, *self.own_due()]:
                 for job in self.claim(name, 1000):
                     self.record(job, self.send(job))
                     made += 1

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from kunobs.log import get_logger, repeated
+from kunobs.noc.decide.own import PREFIX
 from kunobs.noc.metrics import NocMetrics
 from kunobs.noc.notify import outbox
 from kunobs.noc.notify.contract import Ok, Outcome, Partial, Permanent, RefreshToken
 from kunobs.noc.notify.outbox import Job
 from kunobs.noc.relay import Relay
-from kunobs.noc.store.port import StoreUnavailable
+from kunobs.noc.store.port import StoreUnavailable, Tx
 from kunobs.noc.store.timers import next_timer
 
 # A channel waits for its provider most of the time, so a few threads go a long way.
 SLOTS = 8
+# And a tenant's own channel has so many of those that all tenants share.
+_EACH = 2
 # A clock that is set back, or a missed wake-up, costs this much and no more.
 LONGEST_WAIT = 1.0
 _BLOCKED_WAIT = 0.1
@@ -46,7 +50,11 @@ class Runner:
             for name in set(self._relay.policy.channels) - set(self._speakers):
                 self._speakers[name] = _Speaker(name, self._relay, self._metrics)
                 self._speakers[name].start()
-            gone = [self._speakers.pop(name) for name in set(self._speakers) - set(self._relay.policy.channels)]
+            if PREFIX not in self._speakers:
+                self._speakers[PREFIX] = _OwnSpeaker(PREFIX, self._relay, self._metrics)
+                self._speakers[PREFIX].start()
+            known = {*self._relay.policy.channels, PREFIX}
+            gone = [self._speakers.pop(name) for name in set(self._speakers) - known]
         for speaker in gone:
             speaker.stop(0.0)
 
@@ -69,7 +77,7 @@ class Runner:
                 name = stirred.pop()
             except KeyError:
                 break
-            speaker = self._speakers.get(name)
+            speaker = self._speakers.get(PREFIX if name.startswith(PREFIX) else name)
             if speaker is not None:
                 speaker.wake()
 
@@ -130,6 +138,7 @@ class _Speaker:
 
     def __init__(self, name: str, relay: Relay, metrics: NocMetrics) -> None:
         self._name = name
+        self._label = name.rstrip("/")
         self._relay = relay
         self._metrics = metrics
         self._pool = ThreadPoolExecutor(SLOTS, thread_name_prefix=f"noc-{name}")
@@ -156,10 +165,10 @@ class _Speaker:
     def _claim(self) -> float:
         now_ms = self._relay.now_ms()
         free = SLOTS - self._busy
-        due = self._relay.store.read(lambda tx: outbox.next_due(tx, self._name)) if free else None
+        due = self._relay.store.read(self._next_due) if free else None
         if due is None or due > now_ms:
             return LONGEST_WAIT if due is None else (due - now_ms) / 1000
-        claimed = self._relay.claim(self._name, free)
+        claimed = self._jobs(free)
         for job in claimed:
             with self._idle:
                 self._busy += 1
@@ -167,14 +176,24 @@ class _Speaker:
         # What is due but may not go yet waits for another attempt's end, which wakes us, or for its budget.
         return 0.0 if claimed and self._busy < SLOTS else _BLOCKED_WAIT
 
+    def _next_due(self, tx: Tx) -> int | None:
+        return outbox.next_due(tx, self._name)
+
+    def _jobs(self, free: int) -> list[Job]:
+        return self._relay.claim(self._name, free)
+
+    def _over(self, job: Job) -> None:
+        """An attempt has ended."""
+
     def _attempt(self, job: Job) -> None:
         try:
             began = self._relay.clock.monotonic()
             outcome = self._relay.send(job)
-            self._metrics.attempt_seconds.labels(self._name).observe(self._relay.clock.monotonic() - began)
-            self._metrics.attempts.labels(self._name, _word(outcome)).inc()
+            self._metrics.attempt_seconds.labels(self._label).observe(self._relay.clock.monotonic() - began)
+            self._metrics.attempts.labels(self._label, _word(outcome)).inc()
             self._record(job, outcome)
         finally:
+            self._over(job)
             with self._idle:
                 self._busy -= 1
                 self._idle.notify_all()
@@ -193,6 +212,36 @@ class _Speaker:
                 if trouble.kind == "closed" or clock.monotonic() > until:
                     return
                 clock.sleep(0.2)
+
+
+class _OwnSpeaker(_Speaker):
+    """All of tenants' own channels: each has few of the threads, so that a slow webhook of one holds up no other."""
+
+    def __init__(self, name: str, relay: Relay, metrics: NocMetrics) -> None:
+        super().__init__(name, relay, metrics)
+        self._by_channel: Counter[str] = Counter()
+        self._counting = threading.Lock()
+
+    def _next_due(self, tx: Tx) -> int | None:
+        return outbox.next_own_due(tx)
+
+    def _jobs(self, free: int) -> list[Job]:
+        found: list[Job] = []
+        for channel in self._relay.own_due():
+            with self._counting:
+                slots = min(_EACH - self._by_channel[channel], free - len(found))
+            if slots > 0:
+                claimed = self._relay.claim(channel, slots)
+                with self._counting:
+                    self._by_channel.update(job.channel for job in claimed)
+                found += claimed
+        return found
+
+    def _over(self, job: Job) -> None:
+        with self._counting:
+            self._by_channel[job.channel] -= 1
+            if not self._by_channel[job.channel]:
+                del self._by_channel[job.channel]
 
 
 def _word(outcome: Outcome) -> str:

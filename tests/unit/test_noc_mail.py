@@ -340,8 +340,11 @@ def test_what_is_no_address(server: MailServer, address: str) -> None:
 
 
 def test_a_sender_that_is_none(server: MailServer) -> None:
-    """The configuration lets it pass, no server would."""
-    channel = mail(smarthost(server), sender="值守@example.com")
+    """The configuration refuses it; one that was made without it is a dead channel."""
+    with pytest.raises(ValueError, match="is no mail address"):
+        mail(smarthost(server), sender="值守@example.com")
+    config = MailConfig.model_construct(sender="值守@example.com", smarthosts=(smarthost(server),), per_minute=60)
+    channel = Mail("mail", config)
     assert channel.send(frozen(channel)) == Permanent(
         "sender", "the sender is not an address that mail can be sent from", dead="channel"
     )

@@ -38,6 +38,8 @@ def references(noc: NocConfig) -> Iterator[Conflict]:
     if noc.route.ladder == "" and (noc.integrations or noc.ladders):
         yield Conflict(("route.ladder",), "is missing, so what no route matches would reach nobody", "name a ladder")
     yield from _routes(noc, noc.route, "route", kinds)
+    mail = (noc.tenants.mail,) if noc.tenants.mail else ()
+    yield from _unknown("tenants.mail", mail, noc.channels.mail, "mail channel", "channels.mail")
     for name, cluster in noc.clusters.items():
         wanted = (cluster.integration,) if cluster.integration else ()
         yield from _unknown(f"clusters.{name}.integration", wanted, noc.integrations, "integration", "integrations")

@@ -17,6 +17,7 @@ from kunobs.config.noc.probers import MappingConfig
 from kunobs.config.noc.references import references
 from kunobs.config.noc.schedules import ScheduleConfig
 from kunobs.config.noc.templates import TemplateConfig
+from kunobs.config.noc.tenants import TenantsConfig
 from kunobs.config.noc.texts import HttpUrl, Label, TimeZone
 from kunobs.config.quantities import Duration
 from kunobs.config.secret import Secret
@@ -97,6 +98,7 @@ class NocConfig(Section):
     templates: tuple[TemplateConfig, ...] = Field(
         default=(), description="Texts of your own; the first that fits is taken."
     )
+    tenants: TenantsConfig = section(TenantsConfig)
     storm: StormConfig = section(StormConfig)
     flapping: FlapConfig = section(FlapConfig)
     clusters: Mapping[Label, ClusterConfig] = Field(default={}, description="Clusters that must be heard.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -10,6 +11,8 @@ from typing import Any
 import msgspec
 
 from kunobs.noc.accept.refusal import Refusal
+from kunobs.noc.admin.story import story
+from kunobs.noc.board import accounts
 from kunobs.noc.decide import silences
 from kunobs.noc.decide.drill import drill
 from kunobs.noc.relay import Relay
@@ -56,8 +59,8 @@ def silence_end(relay: Relay, number: int, by: str) -> bool:
 def token_add(relay: Relay, tenant: str, comment: str, days: float = 0) -> dict[str, str]:
     """A new token; this is the only time that it is shown."""
     token, number = "kn_" + secrets.token_urlsafe(32), secrets.token_hex(4)
-    if not tenant:
-        raise Refusal(422, "a token is for a tenant", hint="name one")
+    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}", tenant):
+        raise Refusal(422, f"{tenant[:63]!r} is no tenant", hint="letters, digits, _ - and at most 63, as in pay-prod")
 
     def change(tx: Tx, _: object, now: int) -> None:
         ends = now + int(days * 86400_000) if days else None
@@ -128,6 +131,14 @@ def start_drill(relay: Relay, people: Sequence[str] = ()) -> int:
     return relay.change(lambda tx, policy, now: drill(tx, policy, people, now)).result()
 
 
+def tell_story(relay: Relay, incident: int) -> str:
+    """What happened to it."""
+    found = relay.store.read(lambda tx: story(tx, int(incident), relay.policy.zone))
+    if found is None:
+        raise Refusal(404, f"there is no incident {incident}")
+    return found
+
+
 VERBS: Mapping[str, Callable[..., Any]] = {
     "act": act,
     "silence.add": silence_add,
@@ -139,4 +150,9 @@ VERBS: Mapping[str, Callable[..., Any]] = {
     "override.add": override_add,
     "override.end": override_end,
     "drill": start_drill,
+    "story": tell_story,
+    "account.add": accounts.add_account,
+    "account.list": accounts.list_accounts,
+    "account.remove": accounts.remove_account,
+    "account.totp": accounts.reset_totp,
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 from kunobs.noc.decide import silences, storm
 from kunobs.noc.decide.incident import Incident, load
+from kunobs.noc.decide.own import channel_of, own_targets
 from kunobs.noc.decide.policy import Policy
 from kunobs.noc.decide.reach import Address, reach
 from kunobs.noc.notify.compose import compose
@@ -41,6 +42,8 @@ def begin(tx: Tx, policy: Policy, incident: Incident, now_ms: int) -> None:
     if gathered is not None:
         if gathered.begun:
             begin_storm(tx, policy, gathered.storm, route.ladder, now_ms)
+            own = own_targets(tx, policy, incident.tenant, incident.labels)
+            tell(tx, policy, load(tx, gathered.storm), "page", own, now_ms)
         return
     held = _held(tx, policy, incident, now_ms)
     if held:
@@ -139,7 +142,8 @@ def told(tx: Tx, policy: Policy, number: int) -> list[Address]:
     )  # fmt: skip
     found = []
     for channel, address, person in rows:
-        if channel in policy.channels and policy.channels[channel].kind != "phone":
+        speaker = channel_of(tx, policy, channel)
+        if speaker is not None and speaker.kind != "phone":
             known = policy.people.get(person)
             language = known.language if known else policy.config.language
             found.append(Address(channel, address, person, language))
@@ -171,6 +175,7 @@ def _copies(
 ) -> None:
     route = policy.route(incident.tenant, incident.labels)
     found = reach(tx, policy, route.copy_to, (), (), now_ms, avoid=_avoid(incident))
+    found += own_targets(tx, policy, incident.tenant, incident.labels)
     tell(tx, policy, incident, kind, [each for each in found if (each.channel, each.address) not in set(known)], now_ms)
 
 

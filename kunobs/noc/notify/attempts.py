@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kunobs.noc.decide import paging
 from kunobs.noc.decide.incident import find
 from kunobs.noc.decide.intake import own_alert
+from kunobs.noc.decide.own import PREFIX, channel_of
 from kunobs.noc.decide.reach import Address
 from kunobs.noc.notify import digest, outbox
 from kunobs.noc.notify.budget import take
@@ -37,15 +38,15 @@ LONGEST_ID = 500
 def claim(tx: Tx, policy: Policy, channel: str, slots: int, lease_ms: int, now_ms: int) -> list[Job]:
     """At most `slots` rows to be sent now."""
     claimed: list[Job] = []
-    speaker = policy.channels[channel]
+    speaker = channel_of(tx, policy, channel)
     # More than can be sent are looked at, because those that are obsolete or over budget take no slot.
     for job in outbox.waiting(tx, channel, now_ms, slots + 64):
         if len(claimed) == slots:
             break
-        reason = outbox.obsolete(tx, job)
+        reason = outbox.obsolete(tx, job) if speaker is not None else "its channel is gone"
         if not reason and now_ms - job.created_ms > GIVE_UP_MS:
             reason = "too old"
-        if reason:
+        if reason or speaker is None:
             outbox.finish(tx, job, "dropped", now_ms, reason)
             continue
         # What was under way when a process died has been paid for, and should not wait for another minute's budget.
@@ -89,7 +90,7 @@ def _sent(tx: Tx, policy: Policy, job: Job, outcome: Ok | Partial, now_ms: int) 
     _journal(tx, job, "sent", now_ms, attempt=job.attempts + 1, provider_id=outcome.provider_id, refused=refused)
     if refused:
         spill(tx, policy, job, now_ms, f"partly refused: {refused}"[:300])
-    _healed(tx, policy, job.channel, now_ms)
+    _healed(tx, policy, job, now_ms)
 
 
 def _journal(tx: Tx, job: Job, kind: str, now_ms: int, **data: Any) -> None:
@@ -118,7 +119,8 @@ def _over_budget(tx: Tx, policy: Policy, job: Job, free_at: int, now_ms: int) ->
 
 def spill(tx: Tx, policy: Policy, job: Job, now_ms: int, why: str) -> None:
     """Once for each message: the person's next way, else the ladder's next step, at once."""
-    if job.kind not in PAGES or job.incident is None:
+    # A tenant's own receiver is told beside the ladder, so its failure moves nobody on it.
+    if job.kind not in PAGES or job.incident is None or job.channel.startswith(PREFIX):
         return
     if not tx.run("UPDATE outbox SET spilled = 1 WHERE message = ? AND part = 1 AND spilled = 0", job.message):
         return
@@ -175,11 +177,9 @@ def _next_way(tx: Tx, policy: Policy, job: Job) -> Address | None:
 def _tell(tx: Tx, policy: Policy, job: Job, why: str, dead: str, now_ms: int) -> None:
     """The relay's own alert about a channel or an address, which goes by other channels."""
     name = {"channel": "KunobsChannelFails", "address": "KunobsAddressFails", "message": "KunobsMessageRefused"}[dead]
-    labels = {
-        "alertname": name,
-        "severity": "critical" if dead == "channel" else "warning",
-        "kunobs_channel": job.channel,
-    }
+    own = job.channel.startswith(PREFIX)
+    severity = "info" if own else "critical" if dead == "channel" else "warning"
+    labels = {"alertname": name, "severity": severity, "kunobs_channel": job.channel}
     summary = f"channel {job.channel} fails: {why}"
     if dead == "address":
         labels["person"] = job.person
@@ -190,10 +190,16 @@ def _tell(tx: Tx, policy: Policy, job: Job, why: str, dead: str, now_ms: int) ->
         tx.run(
             "INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", f"failing/{job.channel}", why
         )
-    own_alert(tx, policy, labels, summary, now_ms, firing=True)
+    own_alert(tx, policy, labels, summary, now_ms, firing=True, tenant=job.tenant if own else "")
 
 
-def _healed(tx: Tx, policy: Policy, channel: str, now_ms: int) -> None:
-    if tx.run("DELETE FROM fact WHERE name = ?", f"failing/{channel}"):
-        labels = {"alertname": "KunobsChannelFails", "severity": "critical", "kunobs_channel": channel}
-        own_alert(tx, policy, labels, f"channel {channel} works again", now_ms, firing=False)
+def _healed(tx: Tx, policy: Policy, job: Job, now_ms: int) -> None:
+    if tx.run("DELETE FROM fact WHERE name = ?", f"failing/{job.channel}"):
+        own = job.channel.startswith(PREFIX)
+        labels = {
+            "alertname": "KunobsChannelFails",
+            "severity": "info" if own else "critical",
+            "kunobs_channel": job.channel,
+        }
+        tenant = job.tenant if own else ""
+        own_alert(tx, policy, labels, f"channel {job.channel} works again", now_ms, firing=False, tenant=tenant)

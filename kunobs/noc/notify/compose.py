@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kunobs.noc.decide.incident import Incident
+from kunobs.noc.decide.own import channel_of
 from kunobs.noc.notify.contract import Kind, Language, Message
 from kunobs.noc.store.port import Tx
 
@@ -45,7 +46,9 @@ def compose(
     extra: Mapping[str, Any] = {},
 ) -> tuple[Message, str]:
     """The message, and why the template of the configuration could not be used (empty when it could)."""
-    channel = policy.channels[address.channel]
+    channel = channel_of(tx, policy, address.channel)
+    if channel is None:
+        raise ValueError(f"there is no channel {address.channel}")
     person = policy.people.get(address.person)
     values = values_of(tx, policy, incident, kind, address, now_ms, channel.markup) | dict(extra)
     trouble: list[str] = []

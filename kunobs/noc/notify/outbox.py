@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kunobs.noc.decide.own import PREFIX, channel_of
 from kunobs.noc.notify.contract import Frozen, Kind, Message
 from kunobs.noc.store.journal import note
 from kunobs.noc.store.port import Row, Tx
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from kunobs.noc.decide.policy import Policy
     from kunobs.noc.decide.reach import Address
 
+# The text that follows all that begin with the prefix.
+_AFTER = PREFIX[:-1] + chr(ord(PREFIX[-1]) + 1)
 PAGES = ("page", "reminder", "storm")
 _COLUMNS = (
     "id, message, part, incident_id, tenant, kind, critical, step, reminder, person, channel, address, title, body, attempts,"
@@ -56,7 +59,8 @@ class Job:
 
 def put(tx: Tx, policy: Policy, message: Message, address: Address, now_ms: int, *, spilled: bool = False) -> bool:
     """Freeze a message and store it; False where the same one is there already."""
-    bodies = policy.channels[address.channel].pack(message, address.address)
+    channel = channel_of(tx, policy, address.channel)
+    bodies = channel.pack(message, address.address) if channel is not None else []
     fresh = 0
     for number, body in enumerate(bodies, start=1):
         fresh += tx.run(
@@ -122,7 +126,7 @@ def by_key(tx: Tx, channel: str, key: str) -> Job | None:
     """The row that a message's key, or a request's, means; its first part where the key is the message's."""
     message, _, part = key.rpartition("-")
     where = f"SELECT {_COLUMNS} FROM outbox WHERE channel = ? AND message = ? AND part = ?"
-    row = tx.row(where, channel, key, 1) or (tx.row(where, channel, message, int(part)) if part.isdigit() else None)
+    row = tx.row(where, channel, key, 1) or (tx.row(where, channel, message, int(part)) if _is_number(part) else None)
     return _job(row) if row else None
 
 
@@ -144,6 +148,30 @@ def next_due(tx: Tx, channel: str = "") -> int | None:
         else tx.row(f"SELECT min(due_ms) FROM outbox WHERE {where}")
     )
     return row[0] if row else None
+
+
+def own_due(tx: Tx, now_ms: int, limit: int) -> list[str]:
+    """Tenants' own channels for which something is due, the longest first."""
+    rows = tx.rows(
+        "SELECT channel, min(due_ms) FROM outbox WHERE channel >= ? AND channel < ? AND state IN ('due', 'sending') AND due_ms <= ?"
+        " GROUP BY channel ORDER BY min(due_ms) LIMIT ?",
+        PREFIX, _AFTER, now_ms, limit,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
+def next_own_due(tx: Tx) -> int | None:
+    """When the next row of any tenant's own channel is due."""
+    row = tx.row(
+        "SELECT min(due_ms) FROM outbox WHERE channel >= ? AND channel < ? AND state IN ('due', 'sending')",
+        PREFIX,
+        _AFTER,
+    )
+    return row[0] if row else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def _job(row: Row) -> Job:

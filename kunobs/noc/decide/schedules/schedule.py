@@ -100,7 +100,7 @@ def swap(schedule: Schedule, one: Slot, other: Slot) -> tuple[Override, Override
 
 
 def _own(schedule: Schedule, overrides: Iterable[Override]) -> list[Override]:
-    return [one for one in overrides if one.schedule == schedule.name and one.start_ms < one.end_ms]
+    return [one for one in overrides if one.schedule == schedule.name]
 
 
 def _piece(schedule: Schedule, ms: int, overrides: Sequence[Override]) -> Slot:
