@@ -280,3 +280,78 @@ def test_a_budget_is_never_exceeded_and_nothing_is_lost(noc: NocBench) -> None:
     told = "\n".join(each["text"] + f" #{each['incident']} " for each in robot.received) + " "
     assert all(f"#{number} " in told.replace("\n", " ") for number in incidents)
     assert {row[0] for row in noc.rows("SELECT DISTINCT state FROM outbox")} <= {"sent", "digested"}
+
+
+def test_nobody_escalates_what_is_silenced_or_spoken_for(noc: NocBench) -> None:
+    """The answer says what to do instead."""
+    incident = noc.fires(alertname="DiskFull", severity="critical")
+    noc.act(incident, "silence:3600")
+    with pytest.raises(Refusal, match="silence 1 covers it"):
+        noc.act(incident, "escalate")
+    for number in range(8):
+        last = noc.fires(alertname="Down", host=str(number), severity="critical")
+    noc.news()
+    with pytest.raises(Refusal, match="speaks for it"):
+        noc.act(last, "escalate")
+    noc.expect()
+
+
+def test_a_silence_is_of_its_tenant(noc: NocBench) -> None:
+    """Equal labels of another tenant are paged."""
+    from kunobs.noc.decide import silences
+
+    noc.store.write(
+        lambda tx: silences.add(
+            tx,
+            "pay",
+            ['alertname="DiskFull"'],
+            noc.relay.now_ms(),
+            noc.relay.now_ms() + 3600_000,
+            "li",
+            "x",
+            noc.relay.now_ms(),
+        )
+    )
+    noc.fires(tenant="pay", alertname="DiskFull")
+    noc.expect()
+    noc.fires(tenant="search", alertname="DiskFull")
+    noc.expect("ops")
+
+
+def test_who_heard_nothing_hears_no_end(noc: NocBench) -> None:
+    """A page that still waited for the provider's limit is dropped with its incident, and no resolve is told."""
+    noc.channels["ops"].limit = [Limit("ops", 1, 600)]
+    noc.fires(alertname="First", severity="warning")
+    noc.fires(alertname="Second", severity="warning")
+    noc.ends(alertname="Second", severity="warning")
+    noc.advance("20m")
+    assert {each["title"] for each in noc.channels["ops"].received} == {"First"}
+
+
+def test_one_failure_calls_nobody_else(noc: NocBench) -> None:
+    """A provider may stumble; the second failure is what takes another way."""
+    noc.fires(alertname="DiskFull", severity="critical")
+    noc.advance("4m59s")
+    noc.news()
+    noc.channels["app"].outcomes = [Retry("http_500", "HTTP 500")]
+    noc.advance("1m")
+    noc.expect("app wangwu")
+
+
+def test_a_limit_at_the_last_step_makes_no_noise() -> None:
+    """Nobody else is left to call: it waits for the provider's minute, and nothing is written again and again meanwhile."""
+    config = """
+channels: {phone: {call: {url: "http://x/call", hmac_secret: s}}}
+people: {li: {phone: "+8613800000001"}}
+ladders: {std: {steps: [{to: [person:li], wait: 1h}], repeat: 0, remind: 1h}}
+route: {ladder: std}
+"""
+    with NocBench(config) as noc:
+        noc.channels["call"].limit = [Limit("call/li", 1, 600)]
+        noc.fires(alertname="First", severity="critical")
+        noc.fires(alertname="Second", severity="critical")
+        noc.advance("9m")
+        noc.expect("call +8613800000001")
+        assert noc.rows("SELECT count(*) FROM outbox") == [(2,)]
+        noc.advance("2m")
+        noc.expect("call +8613800000001")

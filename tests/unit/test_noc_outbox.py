@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from kunobs.noc.notify import outbox
-from kunobs.noc.notify.contract import Event, Frozen, Message, Ok, Outcome, Partial, Permanent, RefreshToken, Retry
+from kunobs.noc.notify.contract import (
+    Event,
+    Frozen,
+    Limit,
+    Message,
+    Ok,
+    Outcome,
+    Partial,
+    Permanent,
+    RefreshToken,
+    Retry,
+)
 from kunobs.testing.noc import NocBench
 from tests.unit.test_noc_ladder import CONFIG
 
@@ -118,6 +129,42 @@ def test_outcomes(noc: NocBench, outcomes: list[Outcome], state: str, wait: str)
     noc.fires(alertname="DiskFull", severity="warning")
     noc.advance(wait)
     assert noc.rows("SELECT state FROM outbox WHERE channel = 'ops' AND title = 'DiskFull'") == [(state,)]
+
+
+def test_a_second_refusal_of_the_token_waits(noc: NocBench) -> None:
+    """The first one is the token's fault, a second one the provider's."""
+    noc.channels["ops"].outcomes = [RefreshToken("42001", "expired"), RefreshToken("42001", "expired")]
+    noc.fires(alertname="DiskFull", severity="warning")
+    assert noc.rows("SELECT state FROM outbox WHERE channel = 'ops'") == [("due",)]
+
+
+def test_critical_ones_go_first(noc: NocBench) -> None:
+    """Whatever was written before them."""
+    noc.channels["ops"].always = Retry("http_500", "HTTP 500")
+    for severity in ("warning", "warning", "critical"):
+        noc.fires(alertname="Disk", host=severity, n=str(noc.clock.now()), severity=severity)
+        noc.clock.advance(0.1)
+    noc.clock.advance(30)
+    assert [job.critical for job in noc.relay.claim("ops", 1)] == [True]
+
+
+def test_what_died_under_way_is_not_charged_twice(noc: NocBench) -> None:
+    """The provider's minute was paid for by the attempt that nobody knows the end of."""
+    noc.channels["ops"].limit = [Limit("ops", 1, 3600)]
+    noc.relay.post("platform", "t", *_post(noc)).result()
+    noc.relay.claim("ops", 10)
+    noc.advance("61s")
+    noc.expect("ops")
+
+
+def test_a_digest_holds_nothing_critical(noc: NocBench) -> None:
+    """Those wait by themselves, and go first."""
+    noc.channels["ops"].limit = [Limit("ops", 1, 60)]
+    for number in range(5):
+        noc.fires(alertname="Disk", host=str(number), severity="warning")
+    noc.fires(alertname="Down", severity="critical")
+    states = dict(noc.rows("SELECT critical, count(*) FROM outbox WHERE state = 'digested' GROUP BY critical"))
+    assert set(states) == {0}
 
 
 def test_a_channel_that_raises(noc: NocBench) -> None:

@@ -94,7 +94,13 @@ def unack(tx: Tx, incident: Incident, by: str, via: str, now_ms: int) -> None:
 
 
 def _escalate(tx: Tx, policy: Policy, incident: Incident, by: str, via: str, now_ms: int) -> None:
-    """The next step now, taken or not: whoever has it wants help."""
+    """The next step now, taken or not: whoever has it wants help. Raises Refusal where nobody is called for it at all."""
+    if incident.silence_id is not None:
+        raise Refusal(
+            409, f"silence {incident.silence_id} covers it", hint=f"kunobs noc silence end {incident.silence_id}"
+        )
+    if incident.storm_id is not None:
+        raise Refusal(409, f"incident {incident.storm_id} speaks for it", hint=f"escalate {incident.storm_id}")
     if incident.state == "acked":
         tx.run("UPDATE incident SET state = 'firing', acked_ms = NULL, acked_by = NULL WHERE id = ?", incident.id)
         cancel_timer(tx, "unack", incident.id)
