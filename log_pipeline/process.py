@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -12,18 +10,16 @@ from typing import Literal
 from prometheus_client import CollectorRegistry
 
 from kunobs import log, service
+from kunobs.arenas import few_arenas
 from kunobs.config import Config, find_config, load, redacted
 
 Main = Callable[[Config, service.Lifecycle, CollectorRegistry], None]
-# malloc.h of glibc; another libc has no mallopt or ignores it.
-_M_ARENA_MAX = -8
 SECTIONS = ("log", "server", "kafka", "source", "topics")
 
 
 def _bound_memory() -> None:
-    """librdkafka's threads would each get a malloc arena of their own that never shrinks: a third of the process' memory."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+    """Less of librdkafka's threads' memory, and less work for the collector."""
+    few_arenas()
     # Messages of a batch are short-lived objects without cycles: the default threshold would walk them again and again.
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from prometheus_client import CollectorRegistry
 
 from kunobs import log, service
+from kunobs.arenas import few_arenas
 from kunobs.catalogue.metrics import Metrics
 from kunobs.clock import SYSTEM_CLOCK
 from kunobs.config import Config, find_config, load, redacted
@@ -41,6 +42,7 @@ def start(config_file: Path | None) -> int:
     for note in config.notes:
         _log.warning("configuration", note=note)
     _many_files(config.noc.max_connections)
+    few_arenas()
     process = _Process(found, config)
     shown = redacted(config)
     serve = service.Serve(

@@ -16,6 +16,7 @@ from kunobs.server.web_state import Active, WebState
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY_ACCEPT = 0.1
+_AT_ONCE = 64
 _FAREWELL = 1.0
 _FULL_TEXT = b"all connections are busy: max_connections\n"
 _FULL = (
@@ -63,8 +64,25 @@ class Acceptor:
                 await self._accept_failed(error)
                 continue
             self._begin(accepted)
+            await self._more(listening)
             # sock_accept does not yield while connections are waiting.
             await asyncio.sleep(0)
+
+    async def _more(self, listening: socket.socket) -> None:
+        """Others that wait already: one in each turn of the loop is too slow for a storm, and the kernel cuts whom it cannot queue."""
+        for _ in range(_AT_ONCE):
+            if self._pool.full:
+                # Each would cut another that had no turn to be read yet.
+                return
+            try:
+                accepted, _ = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                await self._accept_failed(error)
+                return
+            accepted.setblocking(False)
+            self._begin(accepted)
 
     async def _accept_failed(self, error: OSError) -> None:
         repeated(log, "accept", "a connection could not be accepted", error=str(error))

@@ -13,7 +13,7 @@ from kunobs.errors import ConfigError, KunobsError
 _HOST = r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<host>[^\[\]:\s/]*))"
 _ADDRESS = re.compile(_HOST + ":(?P<port>[0-9]{1,5})", re.ASCII)
 _WILDCARDS = {"", "::"}
-BACKLOG = 1024
+BACKLOG = 8192
 
 
 class ListenError(KunobsError):

@@ -26,6 +26,11 @@ class Pool:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._busy)
 
+    @property
+    def full(self) -> bool:
+        """Whether another one costs one that is there."""
+        return len(self) >= self._limit
+
     def admit(self, connection: Connection) -> bool:
         """Take a new connection, at the cost of the longest silent one when full; False when all are busy."""
         if len(self) >= self._limit and not self.evict():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -227,6 +228,19 @@ def test_guessing_is_slow(noc: Board) -> None:
     browser = Browser(noc, elsewhere=True)
     right["csrf"] = browser.page("/board/login").field("csrf")
     assert browser.post("/board/login", **right).status_code == 303
+
+
+def test_a_flood_of_passwords(noc: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a few are compared at the same time, for bcrypt takes a processor each; no password is, where there is no room."""
+    monkeypatch.setattr(login, "_CHECKS", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(accounts, "may_enter", lambda *_: login._CHECKS.acquire(blocking=False))
+    browser = Browser(noc)
+    token = browser.page("/board/login").field("csrf")
+    assert browser.post("/board/login", csrf=token, name="li").status_code == 403, "there was room for this one only"
+    login._CHECKS.acquire()
+    monkeypatch.setattr(accounts, "may_enter", lambda *_: pytest.fail("there was no room"))
+    assert browser.post("/board/login", csrf=token, name="li").status_code == 429
+    assert "Too many tries" in browser.post("/board/login", {"accept-language": "en"}, csrf=token, name="li").text
 
 
 def test_a_login_leads_nowhere_else(noc: Board) -> None:
@@ -838,7 +852,7 @@ def test_changes_are_told(noc: Board) -> None:
         assert changes.listeners == 0
         task = changes._task
         assert task is not None
-        await task
+        await asyncio.wait_for(task, 30)
         quiet = asked
         again = changes.stream(welcome)
         await take(again, 2)

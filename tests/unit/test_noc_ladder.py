@@ -261,7 +261,7 @@ def test_a_person_is_reached_another_way(noc: NocBench) -> None:
         Retry("timeout", "no answer"),
         Retry("timeout", "no answer"),
     ]
-    noc.advance("5s")
+    noc.advance("3s")
     noc.expect("call +8613800000002")
     noc.advance("30s")
     noc.expect("app wangwu")

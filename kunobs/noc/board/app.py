@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -77,8 +79,7 @@ async def _no_session(request: Request, error: Exception) -> Response:
     if request.method != "GET":
         return RedirectResponse("/board/login", 303)
     query = f"?{request.url.query}" if request.url.query else ""
-    login_url = request.url_for("login_page").include_query_params(next=request.url.path + query)
-    return RedirectResponse(f"/board/login?{login_url.query}", 303)
+    return RedirectResponse(f"/board/login?{urlencode({'next': request.url.path + query})}", 303)
 
 
 async def _trouble(request: Request, error: Exception) -> Response:

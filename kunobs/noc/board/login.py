@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from typing import Annotated
 
 import pyotp
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from kunobs.log import get_logger, repeated
 from kunobs.noc.accept.refusal import Refusal
 from kunobs.noc.board import accounts, sessions
 from kunobs.noc.board.context import BoardOf, Visitor, Who, board_of, check_form, done, home, language_of, visitor
@@ -17,6 +19,9 @@ public = APIRouter()
 router = APIRouter(dependencies=[Depends(visitor)])
 _FORM_COOKIE = "kunobs_login"
 _PATH = "/board"
+# bcrypt is slow by design: a flood of passwords must leave threads and processors to alerts and to those who take them.
+_CHECKS = threading.BoundedSemaphore(4)
+_log = get_logger("noc.board")
 
 
 @public.get("/board/login")
@@ -41,9 +46,15 @@ def log_in(
 ) -> Response:
     """A session for who has the password and the code of now."""
     name, address = name.strip(), request.client.host if request.client else ""
-    if not (board.addresses.allows(address) and board.accounts.allows(name)):
+    if not (board.addresses.allows(address) and board.accounts.allows(name) and _CHECKS.acquire(blocking=False)):
         return _form(request, home(next), "login.often", 429)
-    if not accounts.may_enter(board.relay, name, password, code):
+    try:
+        welcome = accounts.may_enter(board.relay, name, password, code)
+    finally:
+        _CHECKS.release()
+    if not welcome:
+        # Not the name: people type passwords there.
+        repeated(_log, "login", "a login was refused", address=address)
         return _form(request, home(next), "login.wrong", 403)
     board.addresses.forgive(address)
     board.accounts.forgive(name)

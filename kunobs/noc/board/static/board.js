@@ -145,7 +145,7 @@
     const next = wanted || one("h3 a, h2 a", cards()[Math.min(place, cards().length - 1)] || document);
     if (next) next.focus({ preventScroll: true });
   };
-  let seen = Number((one("#live") || body).dataset.seq || -1), asked = 0, waiting = 0, moved = 0, down = false;
+  let seen = Number((one("#live") || body).dataset.seq || -1), asked = 0, asks = 0, waiting = 0, moved = 0, down = false;
   addEventListener("pointermove", () => { moved = Date.now(); }, { passive: true });
   addEventListener("pointerdown", () => { down = true; }, { passive: true });
   for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { setTimeout(() => { down = false; }, 50); }, { passive: true });
@@ -158,11 +158,14 @@
     if (!force && (held() || Date.now() - asked < 1000)) { waiting = setTimeout(fetchLive, 500); return; }
     asked = Date.now();
     waiting = setTimeout(fetchLive, 30000);
+    const mine = asks += 1;
     try {
       const answer = await fetch(live.dataset.src, { headers: { "x-board": "1" }, cache: "no-store" });
       if (answer.status === 401) { over(); return; }
       if (!answer.ok) throw new Error(String(answer.status));
       const text = await answer.text();
+      // An answer that another has overtaken is old.
+      if (mine !== asks) return;
       if (!force && held()) { waiting = setTimeout(fetchLive, 500); return; }
       swap(text);
       troubled("");
