@@ -8,6 +8,7 @@ CODES = ("200", "400", "401", "404", "405", "409", "413", "415", "422", "429", "
 OUTCOMES = ("opened", "joined", "repeated", "copy", "resolved", "stale", "late", "unknown")
 ATTEMPTS = ("ok", "partial", "retry", "permanent", "refresh_token")
 SEVERITIES = ("critical", "warning", "info")
+HEARTBEATS = ("new", "up", "late", "down", "paused")
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _CHANNEL = Label("channel")
 
@@ -68,6 +69,12 @@ METRICS: tuple[MetricSpec, ...] = (
         "gauge",
         "1 while the channel fails and the relay's own alert about it is open.",
         labels=(_CHANNEL,),
+    ),
+    MetricSpec(
+        "kunobs_noc_heartbeats",
+        "gauge",
+        "Heartbeats by state: Prometheus replicas, Alertmanagers and jobs.",
+        labels=(Label("state", HEARTBEATS),),
     ),
     MetricSpec("kunobs_noc_storms", "gauge", "Alert storms that are open now."),
     MetricSpec(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from kunobs.noc.heartbeats.alertmanagers import AlertmanagerWatch
+from kunobs.noc.heartbeats.deadlines import Deadlines
+from kunobs.noc.heartbeats.ping import Ping
 from kunobs.noc.metrics import NocMetrics
 from kunobs.noc.notify import budget
 from kunobs.noc.relay import Relay
@@ -20,10 +23,25 @@ class Housekeeping:
     def __init__(self, relay: Relay, metrics: NocMetrics) -> None:
         self._relay = relay
         self._metrics = metrics
+        self._deadlines = Deadlines(relay)
+        self._watch = AlertmanagerWatch(relay)
+        self._ping = Ping(relay)
         self._next = {"look": 0.0, "alive": 0.0, "forget": 60.0 + relay.clock.monotonic()}
+
+    def listen(self) -> None:
+        """Once, before timers run: nobody is judged for what came while we were not there. Raises StoreUnavailable."""
+        self._deadlines.turn()
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        self._watch.close()
+        self._ping.close()
 
     def turn(self) -> None:
         """Raises StoreUnavailable."""
+        self._deadlines.turn()
+        self._watch.turn()
+        self._ping.turn()
         if self._due("look", _LOOK_S):
             channels, now_ms = list(self._relay.policy.channels), self._relay.now_ms()
             self._relay.store.read(lambda tx: self._metrics.look(tx, channels, now_ms))

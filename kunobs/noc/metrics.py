@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kunobs.catalogue.metrics import Metrics
-from kunobs.catalogue.noc import SEVERITIES
+from kunobs.catalogue.noc import HEARTBEATS, SEVERITIES
 from kunobs.noc.decide.own import PREFIX
 from kunobs.noc.store.port import Tx
 
@@ -24,6 +24,7 @@ class NocMetrics:
         self._waiting = metrics.gauge("kunobs_noc_messages_waiting")
         self._oldest = metrics.gauge("kunobs_noc_oldest_due_seconds")
         self._failing = metrics.gauge("kunobs_noc_failing")
+        self._heartbeats = metrics.gauge("kunobs_noc_heartbeats")
         self._storms = metrics.gauge("kunobs_noc_storms")
 
     def look(self, tx: Tx, channels: Iterable[str], now_ms: int) -> None:
@@ -45,5 +46,8 @@ class NocMetrics:
         self._failing.labels("tenant").set(any(name.startswith(f"failing/{PREFIX}") for name in failing))
         row = tx.row("SELECT min(due_ms) FROM outbox WHERE state IN ('due', 'sending')")
         self._oldest.set(max(0, now_ms - row[0]) / 1000 if row and row[0] is not None else 0)
+        beating: dict[str, int] = dict(tx.rows("SELECT state, count(*) FROM heartbeat GROUP BY state"))
+        for state in HEARTBEATS:
+            self._heartbeats.labels(state).set(beating.get(state, 0))
         storms = tx.row("SELECT count(*) FROM incident WHERE group_key = 'storm' AND state <> 'resolved'")
         self._storms.set(storms[0] if storms else 0)

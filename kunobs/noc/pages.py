@@ -10,7 +10,7 @@ from kunobs.noc.problem import problem
 from kunobs.noc.relay import Relay
 from kunobs.server.asgi import App, Receive, Scope, Send
 
-PATHS = ("/v1/alertmanager/", "/v1/probers/", "/v1/", "/callback/", "/board", "/board/", "/a/")
+PATHS = ("/v1/alertmanager/", "/v1/probers/", "/v1/heartbeats/", "/v1/", "/callback/", "/board", "/board/", "/a/")
 
 
 class Pages:
@@ -30,11 +30,13 @@ class Pages:
         self._apps = {"/v1/alertmanager/": Ingest(relay, self._metrics, draining)}
         from kunobs.noc.api import build_api, build_callbacks, build_probers
         from kunobs.noc.board.app import build_board
+        from kunobs.noc.heartbeats.http import build_heartbeats
 
         board = build_board(relay)
         self._apps |= {
             "/v1/probers/": build_probers(relay, self._metrics, draining),
             "/v1/": build_api(relay, self._metrics, draining),
+            "/v1/heartbeats/": build_heartbeats(relay),
             "/callback/": build_callbacks(relay),
             "/board": board,
             "/board/": board,

@@ -82,12 +82,14 @@ class _Process:
             runner = Runner(relay, self._metrics)
             keeper = Housekeeping(relay, self._metrics)
             with AdminSocket(self._config.socket, relay, lambda: self.reload(relay, runner)):
+                keeper.listen()
                 runner.start()
                 self.pages.open(relay, lambda: life.stopping)
                 life.ready()
                 while not life.wait(1.0):
                     self._turn(life, relay, runner, keeper)
                 # The server goes on answering 503 until the process ends.
+                keeper.close()
                 if not runner.stop(min(self._config.drain_timeout, life.remaining)):
                     _log.warning("attempts were still under way; they are made again after their lease")
         finally:

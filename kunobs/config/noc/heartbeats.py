@@ -37,7 +37,8 @@ class HeartbeatConfig(Section):
         if bool(self.period) == bool(self.cron):
             text = "needs a period or a cron" if not self.period else "has a period and a cron"
             yield Conflict(("period", "cron"), text, 'write period: 10m or cron: "0 3 * * *"')
-        if self.token and not re.fullmatch(r"[A-Za-z0-9_.~-]{1,255}", self.token.reveal()):
+        token = self.token.reveal()
+        if token and (token in ("fail", "start") or not re.fullmatch(r"[A-Za-z0-9_.~-]{1,255}", token)):
             hint = "letters, digits and _ . ~ -, as `openssl rand -hex 16` prints them"
             yield Conflict(("token", "token_file"), "is not what a URL can end with", hint)
         if self.cron:

@@ -15,6 +15,7 @@ app = typer.Typer(
     help="Alerts -> people: takes webhooks, pages by WeCom, WeChat, mail and phone until somebody takes it.",
     invoke_without_command=True,
 )
+app.add_typer(manage.heartbeat_app, name="heartbeats")
 app.add_typer(manage.account_app, name="accounts")
 app.add_typer(manage.silence_app, name="silence")
 app.add_typer(manage.token_app, name="tokens")

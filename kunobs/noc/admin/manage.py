@@ -12,6 +12,7 @@ from kunobs.noc.admin.asking import By, ConfigFile, ask_relay, relay_config, sec
 silence_app = typer.Typer(help="Silences of the running relay; each has an end.", no_args_is_help=True)
 token_app = typer.Typer(help="Tokens with which tenants' programs post.", no_args_is_help=True)
 override_app = typer.Typer(help="Who stands in on a schedule.", no_args_is_help=True)
+heartbeat_app = typer.Typer(help="What must keep saying that it lives.", no_args_is_help=True)
 account_app = typer.Typer(help="Who may use the board.", no_args_is_help=True)
 
 
@@ -147,6 +148,20 @@ def override_end(context: typer.Context, number: int, by: By, config: ConfigFile
     if not ask_relay(context, config, "override.end", number=number, by=by):
         raise KunobsError(f"there is no override {number}, or it is over")
     typer.echo("ended")
+
+
+@heartbeat_app.command("list")
+def heartbeat_list(context: typer.Context, config: ConfigFile = None) -> None:
+    """Each with its state: new, up, late, down or paused."""
+    for each in ask_relay(context, config, "heartbeat.list"):
+        typer.echo(f"{each['state']:<8} {each['name']}")
+
+
+@heartbeat_app.command("forget")
+def heartbeat_forget(context: typer.Context, name: str, config: ConfigFile = None) -> None:
+    """A replica that was heard once and is gone for good."""
+    ask_relay(context, config, "heartbeat.forget", name=name)
+    typer.echo("forgotten")
 
 
 def _moment(text: str, zone: str) -> int:

@@ -15,6 +15,7 @@ from kunobs.noc.admin.story import story
 from kunobs.noc.board import accounts
 from kunobs.noc.decide import silences
 from kunobs.noc.decide.drill import drill
+from kunobs.noc.heartbeats import verbs as heartbeats
 from kunobs.noc.relay import Relay
 from kunobs.noc.store.journal import note
 from kunobs.noc.store.port import Tx
@@ -151,6 +152,7 @@ VERBS: Mapping[str, Callable[..., Any]] = {
     "override.end": override_end,
     "drill": start_drill,
     "story": tell_story,
+    **heartbeats.VERBS,
     "account.add": accounts.add_account,
     "account.list": accounts.list_accounts,
     "account.remove": accounts.remove_account,

@@ -9,6 +9,7 @@ from kunobs.noc.decide.actions import unack
 from kunobs.noc.decide.incident import find, select
 from kunobs.noc.decide.intake import own_alert
 from kunobs.noc.decide.policy import Policy
+from kunobs.noc.heartbeats.states import heartbeat_due
 from kunobs.noc.store.port import Tx
 from kunobs.noc.store.timers import cancel_timer, due_timers, set_timer
 
@@ -90,4 +91,5 @@ _KINDS: Mapping[str, Callable[[Tx, Policy, str, int], None]] = {
     "storm": _storm,
     "silence": _silence,
     "template": _template,
+    "heartbeat": heartbeat_due,
 }

@@ -9,6 +9,7 @@ from kunobs.noc.decide import paging
 from kunobs.noc.decide.incident import load
 from kunobs.noc.decide.incidents import Decision, Rules, accept
 from kunobs.noc.decide.policy import SEVERITIES, Policy
+from kunobs.noc.heartbeats.watchdog import watchdog
 from kunobs.noc.store.journal import note
 from kunobs.noc.store.port import Tx
 from kunobs.noc.store.timers import set_timer
@@ -26,6 +27,7 @@ def take(
         now_ms, tenant, integration, post.sender, body,
     )  # fmt: skip
     assert row is not None  # noqa: S101  RETURNING returns it
+    post = watchdog(tx, policy, integration, post, now_ms)
     decisions = accept(tx, tenant, row[0], post, rules, now_ms)
     for decision in decisions:
         if decision.incident is None:
