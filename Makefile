@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 7
 ROUNDS ?= 34
+KILLS ?= 1000
 
-.PHONY: help demo test unit test-platform chaos bench bench-pipeline lint format docs constraints clean
+.PHONY: help demo test unit test-platform chaos prove bench bench-pipeline bench-noc lint format docs constraints clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -33,10 +34,17 @@ test-platform: .venv/.dev ## Tier 2: installs Debian packages, builds Go tools, 
 	bash tools/install-platform.sh
 	$(BIN)/python -m pytest tests/platform tests/integration -m platform
 
-chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=)
+chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=, KILLS=)
 	SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/integration -k "faults or chaos or crash or disk_full" -s --timeout=7200
+	SEED=$(SEED) KILLS=$(KILLS) $(BIN)/python -m pytest tests/integration/test_noc_kill.py -s --timeout=14400
 
-bench: bench-pipeline ## Every benchmark
+prove: .venv/.dev ## Writes the verdict matrices in docs/proof
+	PROVE=1 $(BIN)/python -m pytest -q tests/integration/test_noc_faults.py
+
+bench: bench-pipeline bench-noc ## Every benchmark
+
+bench-noc: .venv/.dev ## The relay against alerta, and a storm; writes benchmarks/results/noc.json
+	$(BIN)/python -m benchmarks.noc
 
 bench-pipeline: .venv/.dev ## Both legs against peers; writes benchmarks/results/pipeline.json
 	$(BIN)/python -m benchmarks.pipeline
