@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from kunobs.noc.decide.incidents import Rules, accept
 from kunobs.noc.store.journal import first_broken
 from kunobs.noc.store.migrate import migrate_sqlite
 from kunobs.noc.store.sqlite import SqliteStore
+from kunobs.testing.noc import NocBench
 
 MINUTE = 60_000
 
@@ -129,6 +131,51 @@ def test_a_group_is_one_incident(relay: Relay) -> None:
     relay.post(ended(0, 8, pod="2"), ended(7, 8, pod="1"))
     assert relay.post(fires(9, pod="3")) == ["opened"]
     assert relay.incidents() == [(1, "resolved"), (2, "firing")]
+
+
+def test_what_was_said_to_end_and_still_fires() -> None:
+    """Prometheus was cut off, its Alertmanager said that it ended; back again it fires with its old start: opened after some minutes."""
+    with NocBench(LADDER) as noc:
+        start = noc.relay.now_ms()
+        alert = Alert("firing", {"alertname": "Disk"}, starts_ms=start)
+        noc.post(alert)
+        noc.advance("10m")
+        noc.post(replace(alert, status="resolved", ends_ms=noc.relay.now_ms()))
+        noc.news()
+        noc.advance("1m")
+        assert [each.outcome for each in noc.post(alert)] == ["stale"]
+        noc.advance("5m")
+        noc.expect()
+        noc.advance("2m")
+        noc.expect("ops")
+        assert [each.outcome for each in noc.post(alert)] == ["repeated"]
+        noc.post(replace(alert, status="resolved", ends_ms=noc.relay.now_ms()))
+        noc.expect("ops resolved")
+        assert noc.rows("SELECT state FROM incident") == [("resolved",), ("resolved",)]
+
+
+def test_what_was_overtaken_stays_closed() -> None:
+    """The slow Alertmanager tells the end too, within its group interval."""
+    with NocBench(LADDER) as noc:
+        start = noc.relay.now_ms()
+        alert = Alert("firing", {"alertname": "Disk"}, starts_ms=start)
+        noc.post(alert)
+        noc.advance("10m")
+        end = replace(alert, status="resolved", ends_ms=noc.relay.now_ms())
+        noc.post(end)
+        noc.news()
+        noc.post(alert, sender="am-1")
+        noc.advance("5m")
+        noc.post(end, sender="am-1")
+        noc.advance("1h")
+        noc.expect()
+
+
+LADDER = """
+channels: {wecom_robot: {ops: {key: k}}}
+ladders: {std: {steps: [{to: [channel:ops], wait: 1h}]}}
+route: {ladder: std}
+"""
 
 
 def test_the_journal_shows_a_change(relay: Relay) -> None:

@@ -40,7 +40,12 @@ def references(noc: NocConfig) -> Iterator[Conflict]:
     yield from _routes(noc, noc.route, "route", kinds)
     mail = (noc.tenants.mail,) if noc.tenants.mail else ()
     yield from _unknown("tenants.mail", mail, noc.channels.mail, "mail channel", "channels.mail")
+    watched: dict[tuple[str, str], str] = {}
     for name, cluster in noc.clusters.items():
+        other = watched.setdefault((cluster.integration, cluster.alertname), name)
+        if other != name:
+            text = f"has the integration and the alertname of {other}, so one of them is never heard"
+            yield Conflict((f"clusters.{name}.integration",), text, "give each cluster an integration of its own")
         wanted = (cluster.integration,) if cluster.integration else ()
         yield from _unknown(f"clusters.{name}.integration", wanted, noc.integrations, "integration", "integrations")
 

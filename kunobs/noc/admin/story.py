@@ -111,7 +111,10 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "repeated": lambda v: f"{_from(v)} posted it again: nothing new",
     "copy": lambda v: f"{_from(v)} posted the same, which another had posted before: dropped as a copy",
     "resolved": lambda v: f"{_from(v)} posted that it ended",
-    "stale": lambda v: f"{_from(v)} posted a firing that is older than its end: dropped",
+    "stale": lambda v: f"{_from(v)} posted a firing that is older than its end: overtaken, unless nobody tells its end",
+    "still fires": lambda v: (
+        f"it was said again that it fires, and nobody said that it ended: opened anew, after incident {v['before']}"
+    ),
     "late": lambda v: f"{_from(v)} posted the end of an earlier firing: dropped",
     "silenced": lambda v: f"silence {v['silence']} covers it: nobody is called",
     "gathered": lambda v: f"it is one of a storm: incident {v['storm']} speaks for it",

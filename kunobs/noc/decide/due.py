@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from kunobs.noc.decide import paging, silences
 from kunobs.noc.decide.actions import unack
 from kunobs.noc.decide.incident import find, select
+from kunobs.noc.decide.incidents import still_fires
 from kunobs.noc.decide.intake import own_alert
 from kunobs.noc.decide.policy import Policy
 from kunobs.noc.heartbeats.states import heartbeat_due
@@ -85,11 +86,18 @@ def _template(tx: Tx, policy: Policy, ref: str, now_ms: int) -> None:
     own_alert(tx, policy, labels, summary, now_ms, firing=True)
 
 
+def _stale(tx: Tx, policy: Policy, ref: str, now_ms: int) -> None:
+    incident = still_fires(tx, int(ref), now_ms)
+    if incident is not None:
+        paging.opened(tx, policy, incident, now_ms)
+
+
 _KINDS: Mapping[str, Callable[[Tx, Policy, str, int], None]] = {
     "climb": _climb,
     "unack": _unack,
     "storm": _storm,
     "silence": _silence,
     "template": _template,
+    "stale": _stale,
     "heartbeat": heartbeat_due,
 }

@@ -11,15 +11,18 @@ import msgspec
 from kunobs.noc.accept.alert import Alert, Post, identity
 from kunobs.noc.store.journal import note
 from kunobs.noc.store.port import Row, Tx
+from kunobs.noc.store.timers import set_timer
 
 LONGEST_TITLE = 500
+# An Alertmanager repeats what it could not deliver for a group_interval, 5 minutes by default, and tells the end then.
+DOUBT_MS = 6 * 60_000
 Outcome = Literal["opened", "joined", "repeated", "copy", "resolved", "stale", "late", "unknown"]
 """What one alert did.
 
 opened, joined     begins to fire: a new incident, or one of its group that is open
 repeated, copy     fires (or is resolved) already: its sender says so again, or another sender does
 resolved           the alert ended; the incident with it, where nothing of it fires any more
-stale              fires, but began before the end that is on record: overtaken by its own resolve
+stale              fires, but began before the end that is on record: overtaken by its own resolve, or else opened in six minutes
 late               resolved, but ended before the firing on record began: it belongs to an earlier one
 unknown            resolved, but never fired here
 """
@@ -74,6 +77,8 @@ def _one(tx: Tx, tenant: str, sender: str, alert: Alert, rules: Rules, now_ms: i
     if last is None or (last[2] == "resolved" and alert.starts_ms > last[4]):
         return _fires(tx, tenant, sender, alert, fingerprint, rules, now_ms)
     if last[2] == "resolved":
+        tx.run("UPDATE alert SET stale_ms = COALESCE(stale_ms, ?) WHERE id = ?", alert.starts_ms, last[0])
+        set_timer(tx, "stale", last[0], now_ms + DOUBT_MS)
         return Decision("stale", last[1], alert)
     return _again(tx, sender, alert, last, now_ms)
 
@@ -112,7 +117,7 @@ def _resolved(tx: Tx, sender: str, alert: Alert, last: Row | None, now_ms: int) 
     ends_ms = alert.ends_ms if alert.ends_ms is not None else now_ms
     if status == "resolved":
         copy = int(sender != last[5])
-        tx.run("UPDATE alert SET copies = copies + ? WHERE id = ?", copy, number)
+        tx.run("UPDATE alert SET copies = copies + ?, stale_ms = NULL WHERE id = ?", copy, number)
         return Decision("copy" if copy else "repeated", incident, alert)
     if ends_ms < starts_ms:
         return Decision("late", incident, alert)
@@ -125,8 +130,48 @@ def _resolved(tx: Tx, sender: str, alert: Alert, last: Row | None, now_ms: int) 
     )
     closed = tx.row("SELECT 1 FROM alert WHERE incident_id = ? AND status = 'firing' LIMIT 1", incident) is None
     if closed:
-        tx.run("UPDATE incident SET state = 'resolved', resolved_ms = ? WHERE id = ?", now_ms, incident)
+        tx.run("UPDATE incident SET state = 'resolved', resolved_ms = ?, loud_ms = NULL WHERE id = ?", now_ms, incident)
     return Decision("resolved", incident, alert, closed)
+
+
+def still_fires(tx: Tx, number: int, now_ms: int) -> int | None:
+    """A firing that was taken for overtaken, and whose end nobody has told since: a new incident, None where it ended after all.
+
+    Alertmanager says that an alert ended when Prometheus is cut off from it for some minutes, and that it fires, with the start it
+    always had, when Prometheus is back.
+    """
+    row = tx.row(
+        "SELECT tenant, fingerprint, incident_id, sender, labels, annotations, links, stale_ms, status FROM alert WHERE id = ?",
+        number,
+    )
+    if row is None or row[7] is None or row[8] != "resolved":
+        return None
+    tenant, fingerprint, before, sender, labels, annotations, links, starts_ms, _ = row
+    tx.run("UPDATE alert SET stale_ms = NULL WHERE id = ?", number)
+    if (
+        tx.row("SELECT 1 FROM alert WHERE tenant = ? AND fingerprint = ? AND id > ?", tenant, fingerprint, number)
+        is not None
+    ):
+        return None
+    group = tx.row("SELECT group_key, severity, title, labels FROM incident WHERE id = ?", before)
+    if group is None:
+        return None
+    found = tx.row(
+        "SELECT id FROM incident WHERE tenant = ? AND group_key = ? AND state <> 'resolved'", tenant, group[0]
+    )
+    incident = found or tx.row(
+        "INSERT INTO incident (tenant, group_key, state, severity, title, labels, opened_ms) VALUES (?, ?, 'firing', ?, ?, ?, ?)"
+        " RETURNING id",
+        tenant, *group, now_ms,
+    )  # fmt: skip
+    assert incident is not None  # noqa: S101  RETURNING returns it
+    tx.run(
+        "INSERT INTO alert (tenant, fingerprint, incident_id, status, sender, labels, annotations, links, starts_ms, seen_ms, copies)"
+        " VALUES (?, ?, ?, 'firing', ?, ?, ?, ?, ?, ?, 0)",
+        tenant, fingerprint, incident[0], sender, labels, annotations, links, starts_ms, now_ms,
+    )  # fmt: skip
+    note(tx, now_ms, "still fires", incident[0], before=before)
+    return None if found else int(incident[0])
 
 
 def title(alert: Alert) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from kunobs.noc.accept.alert import Alert, Post
+from kunobs.noc.accept.alert import Alert, Post, identity
 from kunobs.noc.decide import paging
 from kunobs.noc.decide.incident import load
 from kunobs.noc.decide.incidents import Decision, Rules, accept
@@ -21,13 +22,15 @@ OURSELVES = "kunobs"
 def take(
     tx: Tx, policy: Policy, tenant: str, integration: str, post: Post, body: bytes, rules: Rules, now_ms: int
 ) -> list[Decision]:
-    """Everything that a post means."""
+    """Everything that a post means; one of nothing but Watchdogs is not kept."""
+    post = watchdog(tx, policy, integration, post, now_ms)
+    if not post.alerts:
+        return []
     row = tx.row(
         "INSERT INTO inbox (at_ms, tenant, integration, sender, body) VALUES (?, ?, ?, ?, ?) RETURNING id",
         now_ms, tenant, integration, post.sender, body,
     )  # fmt: skip
     assert row is not None  # noqa: S101  RETURNING returns it
-    post = watchdog(tx, policy, integration, post, now_ms)
     decisions = accept(tx, tenant, row[0], post, rules, now_ms)
     for decision in decisions:
         if decision.incident is None:
@@ -60,12 +63,17 @@ def own_alert(
     tx: Tx, policy: Policy, labels: Mapping[str, str], summary: str, now_ms: int, *, firing: bool, tenant: str = ""
 ) -> None:
     """The relay's own trouble is an alert like any other, of its own tenant, and goes by other ways than the failing one."""
-    alert = Alert(
-        status="firing" if firing else "resolved",
-        labels=labels,
-        annotations={"summary": summary},
-        starts_ms=now_ms,
-        ends_ms=None if firing else now_ms,
-    )
+    tenant = tenant or policy.config.tenant
+    alert = Alert("firing", labels, {"summary": summary}, starts_ms=now_ms)
+    last = tx.row(
+        "SELECT starts_ms, ends_ms FROM alert WHERE tenant = ? AND fingerprint = ? ORDER BY id DESC LIMIT 1",
+        tenant, identity(tenant, alert),
+    )  # fmt: skip
+    # Twice within a millisecond, or after the clock was set back, it would be taken for an old one.
+    after = max((when for when in last or () if when is not None), default=0)
+    if firing:
+        alert = replace(alert, starts_ms=max(now_ms, after + 1))
+    else:
+        alert = replace(alert, status="resolved", ends_ms=max(now_ms, after))
     rules = Rules(severity=policy.severity)
-    take(tx, policy, tenant or policy.config.tenant, OURSELVES, Post(OURSELVES, (alert,)), b"", rules, now_ms)
+    take(tx, policy, tenant, OURSELVES, Post(OURSELVES, (alert,)), b"", rules, now_ms)

@@ -111,6 +111,8 @@ def _alerts() -> None:
         sa.Column("ends_ms", sa.BigInteger),
         sa.Column("seen_ms", sa.BigInteger, nullable=False),
         sa.Column("copies", sa.BigInteger, nullable=False),
+        # It was said again to fire, since this time, after it had ended: overtaken, or never over.
+        sa.Column("stale_ms", sa.BigInteger),
     )
     op.create_index("alert_fingerprint", "alert", ["tenant", "fingerprint", "id"])
     op.create_index("alert_incident", "alert", ["incident_id"])
