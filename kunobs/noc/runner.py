@@ -191,6 +191,11 @@ class _Speaker:
             outcome = self._relay.send(job)
             self._metrics.attempt_seconds.labels(self._label).observe(self._relay.clock.monotonic() - began)
             self._metrics.attempts.labels(self._label, _word(outcome)).inc()
+            if not isinstance(outcome, Ok):
+                repeated(
+                    _log, f"attempt {job.channel}", "an attempt failed", channel=job.channel, outcome=_word(outcome),
+                    reason=getattr(outcome, "reason", "some addresses were refused"), incident=job.incident,
+                )  # fmt: skip
             self._record(job, outcome)
         finally:
             self._over(job)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from kunobs.clock import SYSTEM_CLOCK
+from kunobs.config.noc.paging import RouteConfig
 from kunobs.config.noc.root import NocConfig
 from kunobs.noc.channels.build import Channels
 from kunobs.noc.decide.policy import Policy
@@ -43,9 +44,12 @@ def problems(config: NocConfig, *, online: bool, now_ms: int) -> Iterator[str]:
 
 
 def _people(policy: Policy) -> Iterator[str]:
+    wanted, called = _wanted(policy.config)
     for person in policy.people.values():
-        if not person.addresses:
+        if person.key in wanted and not person.addresses:
             yield f"person {person.key}: no channel reaches them; set wecom, phone, mail or openid"
+        elif person.key in called and not person.wecom:
+            yield f"person {person.key}: is mentioned by a robot, which needs their wecom userid"
     for name, ladder in policy.config.ladders.items():
         for number, step in enumerate(ladder.steps, start=1):
             for target in step.to:
@@ -54,6 +58,31 @@ def _people(policy: Policy) -> Iterator[str]:
                 missing = [channel for channel in step.by if known and channel not in known.addresses]
                 if missing:
                     yield f"ladder {name}, step {number}: {key} has no address for {', '.join(missing)}; another way is taken"
+
+
+def _wanted(config: NocConfig) -> tuple[set[str], set[str]]:
+    """(who is reached by themselves, who is only called by name in a group)."""
+    steps = [step for ladder in config.ladders.values() for step in ladder.steps]
+    wanted = _persons(config, [target for step in steps for target in step.to] + _copies(config.route))
+    return wanted, _persons(config, [target for step in steps for target in step.mention]) - wanted
+
+
+def _persons(config: NocConfig, targets: list[str]) -> set[str]:
+    found: set[str] = set()
+    for target in targets:
+        kind, _, name = target.partition(":")
+        if kind == "person":
+            found.add(name)
+        elif kind == "team" and name in config.teams:
+            found.update(config.teams[name].people)
+        elif kind == "schedule" and name in config.schedules:
+            schedule = config.schedules[name]
+            found.update({person for layer in schedule.layers for person in layer.people} | {schedule.fallback})
+    return found
+
+
+def _copies(route: RouteConfig) -> list[str]:
+    return [*route.copy_to, *(target for below in route.routes for target in _copies(below))]
 
 
 def _time(at_ms: int, zone: ZoneInfo) -> str:

@@ -234,16 +234,18 @@
     return true;
   };
   for (const box of all("dialog")) {
-    one(".close", box).addEventListener("click", () => box.close());
-    // What opened it may have been replaced meanwhile.
-    box.addEventListener("close", () => {
+    // What opened it may have been replaced meanwhile; the next key may come before the event says that it is closed.
+    const back = () => {
       const opener = document.getElementById(from) || document.getElementById(from.replace(/^\w+/, "open"));
-      if (opener) opener.focus({ preventScroll: true });
-    });
+      if (opener && document.activeElement === body) opener.focus({ preventScroll: true });
+    };
+    const shut = () => { box.close(); back(); };
+    one(".close", box).addEventListener("click", shut);
+    box.addEventListener("close", back);
     const form = one("form", box);
     if (form) form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      if (await post(form.action, form, one(".main", box))) box.close();
+      if (await post(form.action, form, one(".main", box))) shut();
     });
   }
   document.addEventListener("click", (event) => {
