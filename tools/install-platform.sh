@@ -4,10 +4,16 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/kunobs/tools
 
-# One function per tool, named as its folder beside this file.
-ALL=(debian filebeat)
-debian() { packages kcat; }
+# One function per tool; what go_tool builds is described in the folder of its name beside this file.
+ALL=(debian filebeat prometheus_alertmanager alertmanager)
+debian() { packages kcat postgresql chromium; }
 filebeat() { go_tool filebeat 7.17.28 github.com/elastic/beats/v7/filebeat; }
+prometheus_alertmanager() { deb prometheus-alertmanager 0.25.0; }
+alertmanager() {
+  # Its module lacks the page that it embeds.
+  go_tool alertmanager 0.34.2 github.com/prometheus/alertmanager/cmd/alertmanager \
+    github.com/prometheus/alertmanager/ui/app/dist/index.html
+}
 
 say() { printf 'platform tools: %s\n' "$*"; }
 
@@ -34,17 +40,42 @@ packages() {
   [ "$(id -u)" = 0 ] || { say "not root: install ${missing[*]} yourself, or its tests skip"; return; }
   say "installing ${missing[*]}"
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # The tests make databases of their own; PostgreSQL's package is told to make none, and no service is started.
+  local without=/etc/postgresql-common/createcluster.d/kunobs.conf
+  mkdir -p "${without%/*}"
+  echo 'create_main_cluster = false' >"$without"
+  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    { rm "$without"; fail "could not install ${missing[*]}"; }
+  rm "$without"
 }
 
-# go_tool NAME VERSION PACKAGE: builds PACKAGE with tools/NAME/go.mod and go.sum as they stand.
-go_tool() {
-  local name=$1 version=$2 package=$3
+# deb NAME VERSION: the files of Debian's package, any revision of that version, in the cache: no service is installed.
+deb() {
+  local name=$1 version=$2
   local home=$tools/$name-$version
+  [ ! -e "$home" ] || { say "$name $version is in $home"; return; }
+  command -v apt-get >/dev/null || { say "not Debian: without $name $version its tests skip"; return; }
+  mkdir -p "$tools"
+  local work
+  work=$(mktemp -d "$tools/$name.XXXXXX")
+  (cd "$work" && { download "$name=$version-*" || { [ "$(id -u)" = 0 ] && apt-get update -qq && download "$name=$version-*"; }; } &&
+    dpkg -x "$name"_*.deb files && mv files "$home") || { rm -r "$work"; fail "could not get Debian's $name $version"; }
+  rm -r "$work"
+  say "unpacked $name $version into $home"
+}
+
+# download PACKAGE: into this folder, whoever we are.
+download() { apt-get download -qq -o APT::Sandbox::User=root "$1"; }
+
+# go_tool NAME VERSION PACKAGE [LACKING]: builds PACKAGE with tools/NAME/go.mod and go.sum as they stand; LACKING is a
+# file that it embeds and no module has, an empty one is put in its place.
+go_tool() {
+  local name=$1 version=$2 package=$3 lacking=${4:-}
+  local home=$tools/$name-$version source=$here/$name
   local flags=(-mod=readonly -trimpath -buildvcs=false -ldflags "-s -w")
   need_go
   local inputs
-  inputs=$({ cat "$here/$name/go.mod" "$here/$name/go.sum"; go env GOVERSION GOOS GOARCH; echo "${flags[@]}"; } | sha256sum)
+  inputs=$({ cat "$here/$name/go.mod" "$here/$name/go.sum"; go env GOVERSION GOOS GOARCH; echo "${flags[@]}" ${lacking:+"$lacking"}; } | sha256sum)
   if [ -x "$home/$name" ] && [ "$(cat "$home/inputs.sha256" 2>/dev/null)" = "$inputs" ]; then
     say "$name $version is in $home"
     return
@@ -52,8 +83,21 @@ go_tool() {
   say "building $name $version into $home (some minutes, the first time with downloads)"
   mkdir -p "$home"
   local began=$SECONDS
-  (cd "$here/$name" && CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local nice -n 5 go build "${flags[@]}" -o "$home/$name.new" "$package") ||
+  local -x CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local
+  if [ -n "$lacking" ]; then
+    # Only in a copy of the modules can a file be added to one.
+    source=$home/source flags[0]=-mod=vendor
+    rm -rf "$source"
+    mkdir "$source"
+    cp "$here/$name/go.mod" "$here/$name/go.sum" "$source"
+    say "it will complain of ${lacking##*/}, and go on"
+    (cd "$source" && go mod vendor -e) || fail "could not get the modules of $name $version"
+    mkdir -p "$source/vendor/${lacking%/*}"
+    : >"$source/vendor/$lacking"
+  fi
+  (cd "$source" && nice -n 5 go build "${flags[@]}" -o "$home/$name.new" "$package") ||
     fail "could not build $name $version"
+  [ -z "$lacking" ] || rm -r "$source"
   # In this order, a build that is cut short is never taken for a finished one.
   rm -f "$home/inputs.sha256"
   mv "$home/$name.new" "$home/$name"

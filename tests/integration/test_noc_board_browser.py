@@ -169,6 +169,7 @@ def test_keyboard_only(noc: Board, visit: Open) -> None:
     keys.press("Tab")
     keys.press("Enter")
     expect(page.locator("#dialog-comment")).to_be_hidden()
+    expect(page.locator(f"#comment-{second}")).to_be_focused()
     keys.press("s")
     keys.press("Tab")
     keys.type("known")

@@ -35,9 +35,9 @@ def take(
     for decision in decisions:
         if decision.incident is None:
             continue
+        if post.truncated:
+            tx.run("UPDATE incident SET truncated = ? WHERE id = ?", post.truncated, decision.incident)
         if decision.outcome == "opened":
-            if post.truncated:
-                tx.run("UPDATE incident SET truncated = ? WHERE id = ?", post.truncated, decision.incident)
             paging.opened(tx, policy, decision.incident, now_ms)
         elif decision.closed:
             paging.resolved(tx, policy, decision.incident, now_ms)

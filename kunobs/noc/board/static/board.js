@@ -72,7 +72,7 @@
   };
   const loud = () => audio !== null && audio.state === "running";
   const play = () => {
-    if (!loud() || !ring()) return;
+    if (!loud()) return;
     if (ring() === "loud") for (let at = 0; at < 4; at += 1) tone(at % 2 ? 660 : 990, at * 0.3, 0.28);
     else { tone(880, 0, 0.2); tone(660, 0.25, 0.3); }
     tones += 1;
@@ -237,7 +237,7 @@
     // What opened it may have been replaced meanwhile; the next key may come before the event says that it is closed.
     const back = () => {
       const opener = document.getElementById(from) || document.getElementById(from.replace(/^\w+/, "open"));
-      if (opener && document.activeElement === body) opener.focus({ preventScroll: true });
+      if (opener && (document.activeElement === body || box.contains(document.activeElement))) opener.focus({ preventScroll: true });
     };
     const shut = () => { box.close(); back(); };
     one(".close", box).addEventListener("click", shut);
