@@ -909,7 +909,7 @@ def test_both_languages_say_everything() -> None:
     assert used > {"board", "wall.empty"}
     assert used - set(TEXTS) == set()
     kinds = set()
-    for path in [*(ROOT / "kunobs/noc/decide").glob("*.py"), *(ROOT / "kunobs/noc/notify").glob("*.py")]:
+    for path in (ROOT / "kunobs/noc").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "note":
                 kind, about = node.args[2], node.args[3:4]

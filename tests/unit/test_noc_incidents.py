@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -152,6 +152,41 @@ def test_what_was_said_to_end_and_still_fires() -> None:
         noc.post(replace(alert, status="resolved", ends_ms=noc.relay.now_ms()))
         noc.expect("ops resolved")
         assert noc.rows("SELECT state FROM incident") == [("resolved",), ("resolved",)]
+
+
+def test_repeats_do_not_put_off_what_still_fires() -> None:
+    """A busy group is posted every five minutes, and the other Alertmanager tells the old end once more: it is opened all the same."""
+    with NocBench(LADDER) as noc:
+        start = noc.relay.now_ms()
+        alert = Alert("firing", {"alertname": "Disk"}, starts_ms=start)
+        noc.post(alert)
+        noc.advance("10m")
+        end = replace(alert, status="resolved", ends_ms=noc.relay.now_ms())
+        noc.post(end)
+        noc.news()
+        noc.post(alert, sender="am-1")
+        noc.advance("1m")
+        noc.post(end, sender="am-2")
+        noc.advance("4m")
+        noc.post(alert, sender="am-1")
+        noc.advance("2m")
+        noc.expect("ops")
+
+
+def test_who_said_the_end_is_believed_at_once(tmp_path: Path) -> None:
+    """An Alertmanager says things of a group in order, so what it says after the end is after the end."""
+    with NocBench(LADDER, folder=tmp_path) as noc:
+        alert = Alert("firing", {"alertname": "Disk"}, starts_ms=noc.relay.now_ms())
+        rules = Rules(severity=noc.relay.policy.severity)
+
+        def say(status: Literal["firing", "resolved"], sender: str) -> str:
+            ends = noc.relay.now_ms() if status == "resolved" else None
+            post = Post(sender, (replace(alert, status=status, ends_ms=ends),), ordered=True)
+            noc.advance("1m")
+            return noc.take(post, "platform", "test", rules)[0].outcome
+
+        said = [say("firing", "am-0"), say("resolved", "am-0"), say("firing", "am-1"), say("firing", "am-0")]
+        assert said == ["opened", "resolved", "stale", "opened"]
 
 
 def test_what_was_overtaken_stays_closed() -> None:

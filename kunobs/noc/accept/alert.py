@@ -33,6 +33,8 @@ class Post:
     alerts: tuple[Alert, ...]
     truncated: int = 0
     group: str = ""
+    ordered: bool = False
+    """Whether this sender says things in the order in which it knows them, as an Alertmanager does of one group."""
 
 
 def identity(tenant: str, alert: Alert, drop: Collection[str] = ()) -> str:

@@ -55,6 +55,7 @@ def read(body: bytes) -> Post:
         alerts=tuple(_alert(number, alert) for number, alert in enumerate(message.alerts)),
         truncated=min(max(0, message.truncated), _MOST_TRUNCATED),
         group=message.group_key,
+        ordered=bool(message.external_url),
     )
 
 

@@ -56,7 +56,7 @@ class Decision:
 
 def accept(tx: Tx, tenant: str, inbox: int, post: Post, rules: Rules, now_ms: int) -> list[Decision]:
     """Decide about every alert of a post."""
-    decisions = [_one(tx, tenant, post.sender, alert, rules, now_ms) for alert in post.alerts]
+    decisions = [_one(tx, tenant, post, alert, rules, now_ms) for alert in post.alerts]
     for number, decision in enumerate(decisions):
         note(
             tx, now_ms, decision.outcome, decision.incident, inbox,
@@ -65,10 +65,10 @@ def accept(tx: Tx, tenant: str, inbox: int, post: Post, rules: Rules, now_ms: in
     return decisions
 
 
-def _one(tx: Tx, tenant: str, sender: str, alert: Alert, rules: Rules, now_ms: int) -> Decision:
-    fingerprint = identity(tenant, alert)
+def _one(tx: Tx, tenant: str, post: Post, alert: Alert, rules: Rules, now_ms: int) -> Decision:
+    fingerprint, sender = identity(tenant, alert), post.sender
     last = tx.row(
-        "SELECT id, incident_id, status, starts_ms, ends_ms, sender FROM alert"
+        "SELECT id, incident_id, status, starts_ms, ends_ms, sender, stale_ms FROM alert"
         " WHERE tenant = ? AND fingerprint = ? ORDER BY id DESC LIMIT 1",
         tenant, fingerprint,
     )  # fmt: skip
@@ -76,9 +76,13 @@ def _one(tx: Tx, tenant: str, sender: str, alert: Alert, rules: Rules, now_ms: i
         return _resolved(tx, sender, alert, last, now_ms)
     if last is None or (last[2] == "resolved" and alert.starts_ms > last[4]):
         return _fires(tx, tenant, sender, alert, fingerprint, rules, now_ms)
+    if last[2] == "resolved" and post.ordered and sender == last[5]:
+        # It said itself that this ended, so it has not been overtaken: Prometheus was cut off from it, and is back.
+        return _fires(tx, tenant, sender, alert, fingerprint, rules, now_ms)
     if last[2] == "resolved":
-        tx.run("UPDATE alert SET stale_ms = COALESCE(stale_ms, ?) WHERE id = ?", alert.starts_ms, last[0])
-        set_timer(tx, "stale", last[0], now_ms + DOUBT_MS)
+        if last[6] is None:
+            tx.run("UPDATE alert SET stale_ms = ?, stale_by = ? WHERE id = ?", alert.starts_ms, sender, last[0])
+            set_timer(tx, "stale", last[0], now_ms + DOUBT_MS)
         return Decision("stale", last[1], alert)
     return _again(tx, sender, alert, last, now_ms)
 
@@ -117,7 +121,9 @@ def _resolved(tx: Tx, sender: str, alert: Alert, last: Row | None, now_ms: int) 
     ends_ms = alert.ends_ms if alert.ends_ms is not None else now_ms
     if status == "resolved":
         copy = int(sender != last[5])
-        tx.run("UPDATE alert SET copies = copies + ?, stale_ms = NULL WHERE id = ?", copy, number)
+        tx.run("UPDATE alert SET copies = copies + ? WHERE id = ?", copy, number)
+        # Only who said that it goes on knows that it ended after that.
+        tx.run("UPDATE alert SET stale_ms = NULL WHERE id = ? AND stale_by = ?", number, sender)
         return Decision("copy" if copy else "repeated", incident, alert)
     if ends_ms < starts_ms:
         return Decision("late", incident, alert)

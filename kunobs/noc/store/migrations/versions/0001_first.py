@@ -113,6 +113,7 @@ def _alerts() -> None:
         sa.Column("copies", sa.BigInteger, nullable=False),
         # It was said again to fire, since this time, after it had ended: overtaken, or never over.
         sa.Column("stale_ms", sa.BigInteger),
+        sa.Column("stale_by", _TEXT),
     )
     op.create_index("alert_fingerprint", "alert", ["tenant", "fingerprint", "id"])
     op.create_index("alert_incident", "alert", ["incident_id"])
