@@ -52,10 +52,13 @@ def take(
 
 
 def answered(tx: Tx, claim: Claim, now_ms: int) -> None:
-    """A drill's pages to this person have reached somebody, by whichever of them it was; a group's link says nobody."""
+    """A drill's pages to this person have reached somebody, by whichever of them it was; a group's link says nobody.
+
+    A press can overtake the answer to the request that sent the page.
+    """
     tx.run(
         "UPDATE outbox SET receipt = 'acted', receipt_ms = ? WHERE incident_id = ? AND kind = 'drill' AND person = ?"
-        " AND person <> '' AND state = 'sent' AND receipt <> 'acted'",
+        " AND person <> '' AND state IN ('sending', 'sent') AND receipt <> 'acted'",
         now_ms, claim.incident, claim.person,
     )  # fmt: skip
 

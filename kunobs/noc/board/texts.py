@@ -256,6 +256,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "story.resolved": ("一条告警结束", "an alert is over"),
     "story.stale": ("收到一条过时的触发", "an outdated alert came in"),
     "story.still fires": ("告警仍在触发，接在事件 #{before} 之后重新打开", "it still fires: opened anew after incident #{before}"),
+    "story.resolved unseen": ("一条告警在中断期间已结束（{cluster} 对账）", "an alert ended unseen, as {cluster} said after the outage"),
     "story.late": ("收到一条过时的恢复", "an outdated resolve came in"),
     "story.worse": ("级别由 {before} 升为 {severity}", "worse: from {before} to {severity}"),
     "story.climbed": ("第 {step} 级，呼叫 {told}", "step {step}: {told} called"),

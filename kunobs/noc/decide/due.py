@@ -11,6 +11,7 @@ from kunobs.noc.decide.incidents import still_fires
 from kunobs.noc.decide.intake import own_alert
 from kunobs.noc.decide.policy import Policy
 from kunobs.noc.heartbeats.states import heartbeat_due
+from kunobs.noc.store.journal import note
 from kunobs.noc.store.port import Tx
 from kunobs.noc.store.timers import cancel_timer, due_timers, set_timer
 
@@ -70,6 +71,7 @@ def _silence(tx: Tx, policy: Policy, ref: str, now_ms: int) -> None:
         for incident in select(tx, where, tenant, tenant):
             if silences.covering(tx, incident.tenant, incident.labels, now_ms) == int(ref):
                 tx.run("UPDATE incident SET silence_id = ?, loud_ms = NULL WHERE id = ?", int(ref), incident.id)
+                note(tx, now_ms, "silenced", incident.id, silence=int(ref))
         return
     for incident in select(tx, "WHERE silence_id = ? AND state <> 'resolved'", int(ref)):
         other = silences.covering(tx, incident.tenant, incident.labels, now_ms)
