@@ -18,7 +18,7 @@ from kunobs.config.noc.channels import AppConfig
 from kunobs.config.secret import Secret
 from kunobs.noc.channels.token import PAUSE
 from kunobs.noc.channels.wecom_app import WecomApp
-from kunobs.noc.notify.contract import Frozen, Limit, Message, Ok, Partial, Permanent, RefreshToken, Retry
+from kunobs.noc.notify.contract import Frozen, Limit, Message, Ok, Outcome, Partial, Permanent, RefreshToken, Retry
 from kunobs.noc.notify.http import Http
 from kunobs.testing.clock import FakeClock
 from kunobs.testing.wecom import Received, WecomServer
@@ -420,17 +420,22 @@ def test_the_budget_keeps_below_what_is_dropped(server: WecomServer, clock: Fake
 # Updates and checks
 
 
+def replace_card(channel: WecomApp, handle: str, text: str) -> Outcome:
+    """What becomes of the request that replaces a card's buttons."""
+    return channel.send(Frozen("1-2-abc-1", "zhangsan", channel.replaced(handle, text)))
+
+
 def test_a_card_is_updated(server: WecomServer, clock: FakeClock) -> None:
     """Once; the second time WeCom says that the code is used."""
     channel = app(server.url, clock)
     sent = channel.send(frozen())
     assert isinstance(sent, Ok)
-    assert channel.update(sent.handle, "张三 已接手\n<@all>") == Ok()
+    assert replace_card(channel, sent.handle, "张三 已接手\n<@all>") == Ok()
     assert [card.state for card in server.app.cards.values()] == ["张三 已接手 ＜@all>"]
-    again = channel.update(sent.handle, "x")
+    again = replace_card(channel, sent.handle, "x")
     assert again == Permanent("42022", "errcode 42022: code has been used", dead="message")
     server.fail("message/update_template_card", 42001)
-    assert channel.update("code", "x") == RefreshToken("42001", "errcode 42001: told to")
+    assert replace_card(channel, "code", "x") == RefreshToken("42001", "errcode 42001: told to")
 
 
 def test_check(server: WecomServer, clock: FakeClock) -> None:
@@ -459,7 +464,7 @@ def test_no_secret_is_told(server: WecomServer, clock: FakeClock, monkeypatch: p
         "kunobs.testing.wecom.json.dumps", lambda *_, **__: f'{{"errcode":-1,"errmsg":"{token} {SECRET}"}}'
     )
     assert channel.send(frozen()) == Retry("-1", "errcode -1: <secret> <secret>")
-    assert channel.update("handle", "x") == Retry("-1", "errcode -1: <secret> <secret>")
+    assert replace_card(channel, "handle", "x") == Retry("-1", "errcode -1: <secret> <secret>")
     login = app(server.url, clock).send(frozen())
     assert login == Retry("-1", f"errcode -1: {token} <secret>", after=PAUSE)
     assert SECRET not in repr(vars(channel))

@@ -27,6 +27,7 @@ FIRST_BYTES = 20
 """All that may be shown to somebody who reads in WeChat: the severity and the incident stand in them."""
 SAME_SECONDS = 4 * 3600
 """How long WeCom recognises a request; its longest."""
+_REPLACES = b'{"response_code":'
 _LONGEST_LIFE = 30 * 86400
 _ANSWERED = ("page", "reminder", "storm", "drill")
 
@@ -60,15 +61,17 @@ class WecomApp:
 
     def send(self, frozen: Frozen) -> Outcome:
         """One request; what was accepted for some members only is Partial."""
+        if frozen.body.startswith(_REPLACES):
+            fields = self._call("POST", "message/update_template_card", frozen.body)
+            return Ok() if isinstance(fields, Mapping) else fields
         fields = self._call("POST", "message/send", frozen.body)
         return _accepted(fields, frozen.address.split("|")) if isinstance(fields, Mapping) else fields
 
-    def update(self, handle: str, text: str) -> Outcome:
-        """Replace a card's buttons by `text` ("taken by ..."); `handle` is good once and for 72 hours (document 94888)."""
+    def replaced(self, handle: str, text: str) -> bytes:
+        """A request that replaces a card's buttons by `text` ("taken by ..."); `handle` is good once and for 72 hours (document 94888)."""
         button = {"replace_name": wecom_text.cut(wecom_text.line(text), LONGEST_BUTTON)}
-        body = {"atall": 1, "agentid": self._config.agent_id, "response_code": handle, "button": button}
-        fields = self._call("POST", "message/update_template_card", msgspec.json.encode(body))
-        return Ok() if isinstance(fields, Mapping) else fields
+        body = {"response_code": handle, "atall": 1, "agentid": self._config.agent_id, "button": button}
+        return msgspec.json.encode(body)
 
     def limits(self, address: str) -> Sequence[Limit]:
         """What each member is sent, by the minute and by the hour; WeCom does not tell the case of a userid."""

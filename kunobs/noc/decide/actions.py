@@ -6,6 +6,7 @@ from kunobs.noc.accept.refusal import Refusal
 from kunobs.noc.decide import drill, paging, silences
 from kunobs.noc.decide.incident import Incident, find
 from kunobs.noc.decide.policy import Policy
+from kunobs.noc.notify import cards
 from kunobs.noc.store.journal import note
 from kunobs.noc.store.port import Tx
 from kunobs.noc.store.timers import cancel_timer, set_timer
@@ -78,6 +79,7 @@ def _ack(tx: Tx, policy: Policy, incident: Incident, by: str, via: str, now_ms: 
     after = find(tx, incident.id)
     assert after is not None  # noqa: S101  it was changed in this transaction
     paging.tell(tx, policy, after, "taken", paging.told(tx, policy, incident.id), now_ms)
+    cards.settle(tx, policy, after, "taken", now_ms)
 
 
 def unack(tx: Tx, incident: Incident, by: str, via: str, now_ms: int) -> None:

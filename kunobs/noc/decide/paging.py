@@ -15,6 +15,7 @@ from kunobs.noc.decide.incident import Incident, load
 from kunobs.noc.decide.own import channel_of, own_targets
 from kunobs.noc.decide.policy import Policy
 from kunobs.noc.decide.reach import Address, reach
+from kunobs.noc.notify import cards
 from kunobs.noc.notify.compose import compose
 from kunobs.noc.notify.contract import Kind
 from kunobs.noc.notify.outbox import put
@@ -157,6 +158,7 @@ def resolved(tx: Tx, policy: Policy, number: int, now_ms: int) -> None:
     incident = load(tx, number)
     told_now = told(tx, policy, number)
     tell(tx, policy, incident, "resolved", told_now, now_ms)
+    cards.settle(tx, policy, incident, "resolved", now_ms)
     if incident.silence_id is None and incident.storm_id is None:
         known = {(each.channel, each.address) for each in told_now}
         _copies(tx, policy, incident, "resolved", now_ms, known)

@@ -76,7 +76,9 @@ def record(tx: Tx, policy: Policy, job: Job, outcome: Outcome, now_ms: int) -> N
         case Permanent(code, reason, dead):
             outbox.finish(tx, job, "failed", now_ms, f"{code}: {reason}"[:1000])
             spill(tx, policy, job, now_ms, f"{code}: {reason}"[:300])
-            _tell(tx, policy, job, f"{code}: {reason}"[:300], dead, now_ms)
+            # A card whose buttons stay is not worth waking anybody.
+            if dead != "message" or not job.message.endswith("-card"):
+                _tell(tx, policy, job, f"{code}: {reason}"[:300], dead, now_ms)
 
 
 def _sent(tx: Tx, policy: Policy, job: Job, outcome: Ok | Partial, now_ms: int) -> None:

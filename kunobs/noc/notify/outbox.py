@@ -16,6 +16,7 @@ from kunobs.noc.store.journal import note
 from kunobs.noc.store.port import Row, Tx
 
 if TYPE_CHECKING:
+    from kunobs.noc.decide.incident import Incident
     from kunobs.noc.decide.policy import Policy
     from kunobs.noc.decide.reach import Address
 
@@ -73,6 +74,27 @@ def put(tx: Tx, policy: Policy, message: Message, address: Address, now_ms: int,
         )  # fmt: skip
     policy.stirred.add(address.channel)
     return fresh > 0
+
+
+def put_body(
+    tx: Tx,
+    policy: Policy,
+    incident: Incident,
+    key: str,
+    channel: str,
+    person: str,
+    address: str,
+    body: bytes,
+    now_ms: int,
+) -> None:
+    """A request that is no message of its own: it changes one that was sent."""
+    tx.run(
+        "INSERT INTO outbox (message, part, incident_id, tenant, kind, critical, step, reminder, person, channel, address, title, body,"
+        " state, due_ms, created_ms, attempts, spilled, provider_id, handle, receipt, answer)"
+        " VALUES (?, 1, ?, ?, 'taken', 0, 0, 0, ?, ?, ?, ?, ?, 'due', ?, ?, 0, 1, '', '', '', '') ON CONFLICT (message, part) DO NOTHING",
+        key, incident.id, incident.tenant, person, channel, address, incident.title, body, now_ms, now_ms,
+    )  # fmt: skip
+    policy.stirred.add(channel)
 
 
 def waiting(tx: Tx, channel: str, now_ms: int, limit: int) -> list[Job]:
