@@ -115,6 +115,8 @@ class NocConfig(Section):
         yield from references(self)
         if "://" in self.data and not self.admin_socket:
             yield Conflict(("admin_socket", "data"), "is missing", "write /run/kunobs-noc.sock")
+        if "://" in self.data and ":" in self.data.partition("://")[2].rpartition("@")[0]:
+            yield Conflict(("data",), "holds a password, and is printed", "use data_password_file")
         if "://" in self.data and not self.data.startswith(("postgresql://", "postgres://")):
             yield Conflict(
                 ("data",), "is neither a folder nor a PostgreSQL URL", "write postgresql://user@host/database"
