@@ -147,8 +147,11 @@ class ExactlyOnce(Delivery):
 
     @staticmethod
     def _listen(producer: Producer, seconds: float) -> None:
-        """Hear which records were refused; a fenced producer answers even this with an error."""
-        with suppress(KafkaException):
+        """Hear which records were refused; a fenced producer answers even this with an error.
+
+        confluent-kafka 2.16 may call `error_cb` while an exception of its own is pending; the first call in there is then a SystemError.
+        """
+        with suppress(KafkaException, SystemError):
             producer.flush(seconds)
 
     def _try_commit(self, producer: Producer) -> bool:
