@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from kunobs import kafka
+from kunobs.clock import SYSTEM_CLOCK, Clock
 from kunobs.config.kafka import KafkaCluster
 from kunobs.config.source import SourceConfig
 from kunobs.errors import FencedError, GapError, KunobsError, UnavailableError
@@ -17,7 +18,6 @@ from log_pipeline.message import Message
 
 Partition = tuple[str, int]
 _log = get_logger("source")
-_TIMEOUT = 30.0
 
 
 class Leg(Protocol):
@@ -55,6 +55,11 @@ class Source:
     options: Mapping[str, Any] = field(default_factory=dict)
     move_hint: str = ""
     """A command that moves the leg's progress, with {topic} and {partition}."""
+    timeout: float = 30.0
+    """Seconds that one question to the cluster may take: what shares the loop with this source stands still as long."""
+    rest: float = 0.0
+    """Seconds until the next try to find out where to begin."""
+    clock: Clock = SYSTEM_CLOCK
     rebalances: Rebalances = field(default_factory=Rebalances)
     paused: bool = False
 
@@ -63,6 +68,7 @@ class Source:
         self._unsettled: set[Partition] = set()
         self._failure: BaseException | None = None
         self._settling = False
+        self._next_settle = 0.0
         self._consumer: Consumer = kafka.consumer(self.cluster, self.group, **self._protocol(), **self._fetching())
         self._consumer.subscribe(
             self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
@@ -92,9 +98,9 @@ class Source:
         """Up to `batch_events` messages in partition order; rebalances happen inside.
 
         Raises GapError where retention overtook the lag and `on_gap` is `stop`. Raises UnavailableError or FencedError where it cannot
-        be found out where newly assigned partitions begin: they stay unread, and the next call tries again.
+        be found out where newly assigned partitions begin: they stay unread, and a later call tries again.
         """
-        if self._unsettled and not self.paused:
+        if self._unsettled and not self.paused and self.clock.monotonic() >= self._next_settle:
             self._settle()
         received = self._consumer.consume(self.config.batch_events, timeout)
         if self._failure is not None:
@@ -169,7 +175,7 @@ class Source:
     def committed(self, partitions: set[Partition]) -> dict[Partition, int]:
         """The group's committed next offsets. Raises UnavailableError."""
         known: dict[Partition, int] = {}
-        for mark in self._consumer.committed([TopicPartition(*p) for p in sorted(partitions)], timeout=_TIMEOUT):
+        for mark in self._consumer.committed([TopicPartition(*p) for p in sorted(partitions)], timeout=self.timeout):
             if mark.error is not None:
                 raise UnavailableError(f"offsets of group {self.group} cannot be read: {mark.error.str()}")
             if mark.offset >= 0:
@@ -274,13 +280,16 @@ class Source:
                 known |= self.committed(missing)
             return {partition: self._inside(partition, known.get(partition)) for partition in sorted(partitions)}
         except KafkaException as error:
+            self._next_settle = self.clock.monotonic() + self.rest
             raise UnavailableError(
-                f"group {self.group} cannot begin: {error.args[0].str()}", hint="are all brokers of the source up?"
+                f"group {self.group} cannot begin to read {', '.join(self.topics)} at {', '.join(self.cluster.brokers)}: "
+                f"{error.args[0].str()}",
+                hint="are all brokers of the source up?",
             ) from error
 
     def _inside(self, partition: Partition, offset: int | None) -> int:
         """A position that exists: `offset` if it still does, else what the policies `start` and `on_gap` say."""
-        low, high = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=_TIMEOUT)
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=self.timeout)
         if offset is None:
             return high if self.config.start == "latest" else low
         if low <= offset <= high:

@@ -122,7 +122,7 @@ class Indexer:
             ).start()
         _log.info("elasticsearch is ready", lifecycle=chosen, streams=len(self.registry.streams()))
 
-    def _connect(self, cluster: KafkaCluster, topics: list[str], source: SourceConfig) -> None:
+    def _connect(self, cluster: KafkaCluster, topics: list[str], source: SourceConfig, **patience: float) -> None:
         cfg = self.config.indexer
         reader = EventReader(source.profile, source.fields)
         assembler = Assembler(
@@ -138,7 +138,7 @@ class Indexer:
         )
         move = f"stop every indexer, then kafka-consumer-groups.sh --bootstrap-server {cluster.brokers[0]} --group {cfg.group} "
         move += "--topic {topic}:{partition} --reset-offsets --to-earliest --dry-run"
-        feed.source = Source(cluster, cfg.group, topics, source, feed, move_hint=move)
+        feed.source = Source(cluster, cfg.group, topics, source, feed, move_hint=move, **patience)
         self.feeds.append(feed)
 
     def _prepare_tenant(self) -> None:
@@ -224,7 +224,8 @@ class Indexer:
         if self._replay_exists.is_set() and len(self.feeds) == 1:
             # Whatever retention takes from the replay topic is still among the dead letters.
             source = self.config.source.model_copy(update={"start": "earliest", "on_gap": "continue"})
-            self._connect(self.config.kafka.tenant, [self.names.replay(LEG)], source)
+            # A tenant Kafka that hangs just then must not stop indexing.
+            self._connect(self.config.kafka.tenant, [self.names.replay(LEG)], source, timeout=1.0, rest=15.0)
         self.report.update(
             self.feeds, self.registry, self.sender.under_way, self.window.limit, stalled=self._stalled_since is not None
         )
