@@ -33,7 +33,7 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; an exception leaves only when the response had begun, to cut the connection."""
         config = self._web.current().config
-        out = _Response(send, config, self._clock)
+        out = _Response(_whole(send) if scope["http_version"] == "1.0" else send, config, self._clock)
         try:
             refusal = _refusal(scope)
             if refusal:
@@ -69,6 +69,25 @@ def _refusal(scope: Scope) -> tuple[int, str] | None:
     size = len(scope["raw_path"]) + len(scope["query_string"])
     size += sum(len(name) + len(value) for name, value in scope["headers"])
     return (431, f"the headers are larger than {MAX_HEADER_BYTES} bytes\n") if size > MAX_HEADER_BYTES else None
+
+
+def _whole(send: Send) -> Send:
+    """A `send` for HTTP/1.0, which knows no chunks: the body is gathered where its length was not given."""
+    start: Message = {}
+    body = bytearray()
+
+    async def gather(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start":
+            start = message
+            return
+        body.extend(message.get("body", b""))
+        if not message.get("more_body"):
+            headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+            await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+            await send({"type": "http.response.body", "body": bytes(body)})
+
+    return gather
 
 
 class _Response:

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import h11
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from kunobs.server.pool import Connection, Pool
 
-# What h11 gathers of a request line and headers that do not end; the application limits those that do.
+# The parser gathers a request line, headers, chunk extensions and trailers without a limit of its own. What of them comes to an end in
+# one piece, the application limits.
 MAX_HEADER_BYTES = 16 * 1024
+# A byte of a body may come as a chunk of its own, which costs this much more.
+_CHUNK_FRAME = 8
+MAX_PIPELINED = 16
 _UNUSED_KEEP_ALIVE = 10**9
 # What goes wrong in a page is logged by the application; the rest of uvicorn's lines a stranger can cause at will.
 _silent = logging.getLogger("kunobs.server.uvicorn")
@@ -46,14 +49,14 @@ def make_config(app: Any) -> Config:
         proxy_headers=False,
         server_header=False,
         date_header=False,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        http=HttpToolsProtocol,
         timeout_keep_alive=_UNUSED_KEEP_ALIVE,
     )
     config.load()
     return config
 
 
-class Protocol(H11Protocol):
+class Protocol(HttpToolsProtocol):
     """One connection; tells the pool whether it waits for a request or is being answered."""
 
     def __init__(
@@ -72,6 +75,8 @@ class Protocol(H11Protocol):
         self._client_allowed = client_allowed
         self._timer: asyncio.TimerHandle | None = None
         self._timer_kind = ""
+        self._receiving = self._refused = False
+        self._completed = self._overhead = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -82,8 +87,40 @@ class Protocol(H11Protocol):
             self._pool.drop(self._connection, "client_san")
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        completed = self._completed
         super().data_received(data)
+        if self._receiving and completed == self._completed:
+            self._overhead += len(data)
+            if self._overhead > MAX_HEADER_BYTES:
+                self.send_400_response("Invalid HTTP request received.")
         self._settle()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._receiving, self._overhead = True, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # A trailer comes when the application has the headers already.
+        if self.cycle is None or self.cycle.scope is not self.scope:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise ValueError("too many requests before the first was answered")
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise ValueError("RFC 9112 3.2: exactly one Host")
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._overhead -= len(body) * (1 + _CHUNK_FRAME)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._receiving, self._completed = False, self._completed + 1
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -105,18 +142,31 @@ class Protocol(H11Protocol):
         self._pool.gone(self._connection)
 
     def send_400_response(self, msg: str) -> None:
-        # In the middle of an answer there is no place for another status.
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            super().send_400_response(f"{msg} Or its headers are over {MAX_HEADER_BYTES} bytes.\n")
-        else:
+        """Refuse what cannot be read; answers to requests that came before it are finished first."""
+        self._refused = True
+        if self._answering and not self.cycle.more_body:
+            self.cycle.keep_alive = False
+        elif self._answering and self.cycle.response_started:
+            # In the middle of an answer there is no place for another status.
             self.transport.abort()
+        else:
+            if self._answering:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            super().send_400_response(
+                f"{msg} It is no HTTP/1.1, its method is unknown, or its headers are over {MAX_HEADER_BYTES} bytes.\n"
+            )
 
     def close_when_done(self) -> None:
         """Close now, or after the answer under way."""
-        if self.cycle is None or self.cycle.response_complete:
-            self.transport.close()
-        else:
+        if self._answering:
             self.cycle.keep_alive = False
+        else:
+            self.transport.close()
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _settle(self) -> None:
         """Set the deadline that fits what the connection waits for now."""
@@ -124,10 +174,10 @@ class Protocol(H11Protocol):
             self._arm_once("write", self._deadlines.write)
         elif self.flow.write_paused:
             return
-        elif self.conn.their_state in (h11.DONE, h11.MUST_CLOSE):
+        elif self._answering and not self.cycle.more_body:
             self._disarm()
             self._pool.busy(self._connection)
-        elif self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0] and self.cycle is not None:
+        elif not self._receiving and self.cycle is not None:
             self._arm("idle", self._deadlines.idle)
             self._pool.waiting(self._connection)
         else:
