@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -10,19 +9,11 @@ from typing import Literal
 from prometheus_client import CollectorRegistry
 
 from kunobs import log, service
-from kunobs.arenas import few_arenas
 from kunobs.config import Config, find_config, load, redacted
+from kunobs.memory import few_arenas, few_collections
 
 Main = Callable[[Config, service.Lifecycle, CollectorRegistry], None]
 SECTIONS = ("log", "server", "kafka", "source", "topics")
-
-
-def _bound_memory() -> None:
-    """Less of librdkafka's threads' memory, and less work for the collector."""
-    few_arenas()
-    # Messages of a batch are short-lived objects without cycles: the default threshold would walk them again and again.
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 50)
 
 
 def start(leg: Literal["fanout", "indexer"], config_file: Path | None, main: Main) -> int:
@@ -32,7 +23,8 @@ def start(leg: Literal["fanout", "indexer"], config_file: Path | None, main: Mai
     log.setup(config.log.level)
     for note in config.notes:
         log.get_logger(leg).warning("configuration", note=note)
-    _bound_memory()
+    few_arenas()
+    few_collections()
     registry = CollectorRegistry()
     section = getattr(config, leg)
     shown = redacted(config)

@@ -24,6 +24,7 @@ from kunobs.noc.relay import Relay
 from kunobs.noc.store.port import StoreUnavailable
 from kunobs.server.asgi import Receive, Scope, Send, respond, text_header
 from kunobs.server.body import TooLarge, limited
+from kunobs.server.threads import Landing
 
 LARGEST = 16 << 20
 
@@ -35,6 +36,7 @@ class Ingest:
         self._relay = relay
         self._metrics = metrics
         self._draining = draining
+        self._landing: Landing | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one post."""
@@ -75,9 +77,8 @@ class Ingest:
         return integration
 
     async def _keep(self, integration: Integration, post: Post, body: bytes) -> list[Decision]:
-        return await asyncio.wrap_future(
-            self._relay.post(integration.tenant, integration.name, post, body, integration.rules)
-        )
+        landing = self._landing = self._landing or Landing(asyncio.get_running_loop())
+        return await landing.wait(self._relay.post(integration.tenant, integration.name, post, body, integration.rules))
 
 
 def draining() -> StoreUnavailable:

@@ -11,13 +11,13 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from prometheus_client import CollectorRegistry
 
 from kunobs import log, service
-from kunobs.arenas import few_arenas
 from kunobs.catalogue.metrics import Metrics
 from kunobs.clock import SYSTEM_CLOCK
 from kunobs.config import Config, find_config, load, redacted
 from kunobs.config.noc.root import NocConfig
 from kunobs.errors import ConfigError, KunobsError
 from kunobs.log import get_logger, repeated
+from kunobs.memory import few_arenas, few_collections
 from kunobs.noc.admin.socket import AdminSocket
 from kunobs.noc.channels.build import Channels
 from kunobs.noc.decide.policy import Policy
@@ -85,6 +85,7 @@ class _Process:
                 keeper.listen()
                 runner.start()
                 self.pages.open(relay, lambda: life.stopping)
+                few_collections()
                 life.ready()
                 while not life.wait(1.0):
                     self._turn(life, relay, runner, keeper)

@@ -67,7 +67,8 @@ def _refusal(scope: Scope) -> tuple[int, str] | None:
     if scope["http_version"] not in ("1.0", "1.1"):
         return 505, "HTTP/1.1 is spoken here\n"
     size = len(scope["raw_path"]) + len(scope["query_string"])
-    size += sum(len(name) + len(value) for name, value in scope["headers"])
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
     return (431, f"the headers are larger than {MAX_HEADER_BYTES} bytes\n") if size > MAX_HEADER_BYTES else None
 
 

@@ -1,11 +1,13 @@
-"""Blocking work beside the event loop in daemon threads: one that hangs holds up neither loop nor exit."""
+"""Between the event loop and other threads: blocking work in daemon threads that hold up neither loop nor exit, results by the batch."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent import futures
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -42,3 +44,38 @@ def report(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> b
     except RuntimeError:
         return False
     return True
+
+
+class Landing:
+    """Where results of other threads reach one event loop. Waking it costs more than a result, so it is woken once for all that are there."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._landed: deque[tuple[asyncio.Future[Any], futures.Future[Any]]] = deque()
+        self._woken = False
+
+    def wait(self, result: futures.Future[Result]) -> asyncio.Future[Result]:
+        """The same result, or exception, to be awaited in the loop. Who no longer waits does not stop the other thread."""
+        waiter: asyncio.Future[Result] = self._loop.create_future()
+        result.add_done_callback(lambda done: self._land(waiter, done))
+        return waiter
+
+    def _land(self, waiter: asyncio.Future[Any], done: futures.Future[Any]) -> None:
+        self._landed.append((waiter, done))
+        if not self._woken:
+            self._woken = True
+            report(self._loop, self._deliver)
+
+    def _deliver(self) -> None:
+        # Before the first is taken: what lands from now on either is seen below or wakes again.
+        self._woken = False
+        while self._landed:
+            waiter, done = self._landed.popleft()
+            if waiter.done():
+                continue
+            if done.cancelled():
+                waiter.cancel()
+            elif error := done.exception():
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(done.result())

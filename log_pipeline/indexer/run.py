@@ -122,7 +122,9 @@ class Indexer:
             ).start()
         _log.info("elasticsearch is ready", lifecycle=chosen, streams=len(self.registry.streams()))
 
-    def _connect(self, cluster: KafkaCluster, topics: list[str], source: SourceConfig, **patience: float) -> None:
+    def _connect(
+        self, cluster: KafkaCluster, topics: list[str], source: SourceConfig, timeout: float = 30.0, rest: float = 0.0
+    ) -> None:
         cfg = self.config.indexer
         reader = EventReader(source.profile, source.fields)
         assembler = Assembler(
@@ -138,7 +140,7 @@ class Indexer:
         )
         move = f"stop every indexer, then kafka-consumer-groups.sh --bootstrap-server {cluster.brokers[0]} --group {cfg.group} "
         move += "--topic {topic}:{partition} --reset-offsets --to-earliest --dry-run"
-        feed.source = Source(cluster, cfg.group, topics, source, feed, move_hint=move, **patience)
+        feed.source = Source(cluster, cfg.group, topics, source, feed, move_hint=move, timeout=timeout, rest=rest)
         self.feeds.append(feed)
 
     def _prepare_tenant(self) -> None:
