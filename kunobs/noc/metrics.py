@@ -49,5 +49,7 @@ class NocMetrics:
         beating: dict[str, int] = dict(tx.rows("SELECT state, count(*) FROM heartbeat GROUP BY state"))
         for state in HEARTBEATS:
             self._heartbeats.labels(state).set(beating.get(state, 0))
-        storms = tx.row("SELECT count(*) FROM incident WHERE group_key = 'storm' AND state <> 'resolved'")
+        storms = tx.row(
+            "SELECT count(*) FROM incident WHERE group_key BETWEEN 'storm' AND 'storm' AND state <> 'resolved'"
+        )
         self._storms.set(storms[0] if storms else 0)

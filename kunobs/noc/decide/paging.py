@@ -204,16 +204,17 @@ def _held(tx: Tx, policy: Policy, incident: Incident, now_ms: int) -> int:
     config = policy.config.flapping
     since = now_ms - int(config.within * 1000)
     row = tx.row(
-        "SELECT count(*) FROM incident WHERE tenant = ? AND group_key = ? AND opened_ms > ?",
+        "SELECT count(*) FROM incident WHERE tenant = ? AND group_key = ? AND state = 'resolved' AND opened_ms > ?",
         incident.tenant, incident.group_key, since,
     )  # fmt: skip
-    times = row[0] if row else 0
+    times = 1 + (row[0] if row else 0)
     if times < config.times:
         return 0
     tx.run("UPDATE incident SET flapping = ? WHERE id = ?", times, incident.id)
     told_lately = tx.row(
-        "SELECT 1 FROM incident WHERE tenant = ? AND group_key = ? AND opened_ms > ? AND flapping > 0 AND told > 0 LIMIT 1",
-        incident.tenant, incident.group_key, since,
+        "SELECT 1 FROM incident WHERE flapping > 0 AND told > 0"
+        " AND (id = ? OR (tenant = ? AND group_key = ? AND state = 'resolved' AND opened_ms > ?)) LIMIT 1",
+        incident.id, incident.tenant, incident.group_key, since,
     )  # fmt: skip
     if told_lately is None:
         return 0
