@@ -73,9 +73,11 @@ class Landing:
             waiter, done = self._landed.popleft()
             if waiter.done():
                 continue
-            if done.cancelled():
+            try:
+                result = done.result()
+            except futures.CancelledError:
                 waiter.cancel()
-            elif error := done.exception():
+            except BaseException as error:  # noqa: BLE001 - it belongs to who waits
                 waiter.set_exception(error)
             else:
-                waiter.set_result(done.result())
+                waiter.set_result(result)
