@@ -77,14 +77,17 @@ def forget(tx: Tx, now_ms: int, retention_ms: int) -> bool:
     old = [
         row[0]
         for row in tx.rows(
-            "SELECT id FROM incident WHERE state = 'resolved' AND resolved_ms < ? ORDER BY id LIMIT ?", before, _AT_ONCE
+            "SELECT id FROM incident WHERE state = 'resolved' AND resolved_ms < ? ORDER BY resolved_ms LIMIT ?",
+            before,
+            _AT_ONCE,
         )
     ]
     for number in old:
         for table, column in (("alert", "incident_id"), ("outbox", "incident_id"), ("incident", "id")):
             tx.run(f"DELETE FROM {table} WHERE {column} = ?", number)
+    # The oldest come first, so that nothing is looked for among all that are to stay: every post waits meanwhile.
     inbox = tx.run(
-        "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE at_ms < ? ORDER BY id LIMIT ?)", before, _AT_ONCE
+        "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox ORDER BY id LIMIT ?) AND at_ms < ?", _AT_ONCE, before
     )
     journal.prune(tx, before, _AT_ONCE, now_ms)
     for table in ("silence", "override"):

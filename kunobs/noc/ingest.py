@@ -77,8 +77,12 @@ class Ingest:
         return integration
 
     async def _keep(self, integration: Integration, post: Post, body: bytes) -> list[Decision]:
-        landing = self._landing = self._landing or Landing(asyncio.get_running_loop())
-        return await landing.wait(self._relay.post(integration.tenant, integration.name, post, body, integration.rules))
+        loop = asyncio.get_running_loop()
+        if self._landing is None or self._landing.loop is not loop:
+            self._landing = Landing(loop)
+        return await self._landing.wait(
+            self._relay.post(integration.tenant, integration.name, post, body, integration.rules)
+        )
 
 
 def draining() -> StoreUnavailable:

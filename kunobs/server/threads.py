@@ -50,13 +50,13 @@ class Landing:
     """Where results of other threads reach one event loop. Waking it costs more than a result, so it is woken once for all that are there."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._landed: deque[tuple[asyncio.Future[Any], futures.Future[Any]]] = deque()
         self._woken = False
 
     def wait(self, result: futures.Future[Result]) -> asyncio.Future[Result]:
         """The same result, or exception, to be awaited in the loop. Who no longer waits does not stop the other thread."""
-        waiter: asyncio.Future[Result] = self._loop.create_future()
+        waiter: asyncio.Future[Result] = self.loop.create_future()
         result.add_done_callback(lambda done: self._land(waiter, done))
         return waiter
 
@@ -64,7 +64,7 @@ class Landing:
         self._landed.append((waiter, done))
         if not self._woken:
             self._woken = True
-            report(self._loop, self._deliver)
+            report(self.loop, self._deliver)
 
     def _deliver(self) -> None:
         # Before the first is taken: what lands from now on either is seen below or wakes again.

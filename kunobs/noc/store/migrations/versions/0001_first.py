@@ -93,6 +93,7 @@ def _incidents() -> None:
         sqlite_where=ended,
         postgresql_where=ended,
     )
+    op.create_index("incident_old", "incident", ["resolved_ms"], sqlite_where=ended, postgresql_where=ended)
     there = sa.text("state <> 'resolved'")
     op.create_index("incident_now", "incident", ["severity", "state"], sqlite_where=there, postgresql_where=there)
     # Not `group_key = 'storm'`: SQLite would prepare every `group_key = ?` anew with each value, to see whether it is this one.
