@@ -31,6 +31,8 @@ from kunobs.server.web_state import Active, WebState
 REQUEST_TIMEOUT = 10.0
 WRITE_TIMEOUT = 30.0
 MAX_BODY = 1024 * 1024
+# Requests that are answered at a time, but for GET and HEAD; more than one transaction of a relay takes.
+MAX_BUSY = 1024
 # The server's end comes last in a process, when what is worth waiting for has been answered.
 GRACE = 1.0
 
@@ -56,6 +58,7 @@ class Server:
         healthy: Check,
         web_config_file: str = "",
         max_connections: int = 512,
+        max_busy: int = MAX_BUSY,
         idle_timeout: float = 60.0,
         request_timeout: float = REQUEST_TIMEOUT,
         write_timeout: float = WRITE_TIMEOUT,
@@ -69,7 +72,7 @@ class Server:
         self._address = parse(listen)
         self._metrics = ServerMetrics(Metrics(registry, part))
         self._web = WebState(web_config_file, self._metrics, clock)
-        self._pool = Pool(max_connections, self._metrics)
+        self._pool = Pool(max_connections, max_busy, self._metrics)
         self._deadlines = Deadlines(request_timeout, idle_timeout, write_timeout)
         own = {path: limited_body(app, max_body) for path, app in (routes or {}).items()}
         paths = ("/metrics", "/-/healthy", "/-/ready", *own)

@@ -20,6 +20,8 @@ MAX_HEADER_BYTES = 16 * 1024
 # A byte of a body may come as a chunk of its own, which costs this much more.
 _CHUNK_FRAME = 8
 MAX_PIPELINED = 16
+# Readiness, a scrape or a person at the board do not stand in the queue of those who post.
+_ALWAYS = (b"GET ", b"HEAD ")
 _UNUSED_KEEP_ALIVE = 10**9
 # What goes wrong in a page is logged by the application; the rest of uvicorn's lines a stranger can cause at will.
 _silent = logging.getLogger("kunobs.server.uvicorn")
@@ -75,6 +77,7 @@ class Protocol(HttpToolsProtocol):
         self._client_allowed = client_allowed
         self._timer: asyncio.TimerHandle | None = None
         self._timer_kind = ""
+        self._held = b""
         self._receiving = self._refused = False
         self._completed = self._overhead = 0
 
@@ -89,6 +92,23 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
+        if self._held:
+            self._held += data
+        elif self._pool.crowded and not self._receiving and not self._answering and not data.startswith(_ALWAYS):
+            self._held = data
+            self.flow.pause_reading()
+            self._disarm()
+            self._pool.hold(self._connection, self._let_in)
+        else:
+            self._feed(data)
+
+    def _let_in(self) -> None:
+        data, self._held = self._held, b""
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
         completed = self._completed
         super().data_received(data)
         if self._receiving and completed == self._completed:
@@ -159,6 +179,7 @@ class Protocol(HttpToolsProtocol):
 
     def close_when_done(self) -> None:
         """Close now, or after the answer under way."""
+        self._pool.let_in(self._connection)
         if self._answering:
             self.cycle.keep_alive = False
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import random
@@ -277,6 +278,65 @@ def test_lines_within_a_body_have_an_end(where: str) -> None:
                 cut = True
                 break
         assert cut or closed_by_server(sock) or b" 400 " in sock.recv(100)
+
+
+def test_only_so_many_are_answered_at_a_time() -> None:
+    """The others are held as they came and answered in their order; a probe is answered meanwhile, and nobody is refused."""
+    gate, began = asyncio.Event(), list[bytes]()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        body = (await receive())["body"]
+        began.append(body)
+        await gate.wait()
+        await respond(send, 200, body)
+
+    with serving(routes={"/slow": slow}, max_busy=4) as server:
+        socks = [connect(server) for _ in range(40)]
+        for number, sock in enumerate(socks):
+            request = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n%02d" % number
+            # Some come in pieces, of which the first is held.
+            sock.sendall(request[:40] if number % 3 == 2 else request)
+            assert fetch(server, "/-/ready").status_code == 200
+        for number in range(2, 40, 3):
+            socks[number].sendall((b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n%02d" % number)[40:])
+        # Who has gone is skipped.
+        socks[20].close()
+        wait_until(lambda: len(began) >= 4, what="four that are answered")
+        for _ in range(3):
+            assert fetch(server, "/-/ready").status_code == 200
+        assert len(began) <= 5
+        loop = server._loop
+        assert loop is not None
+        loop.call_soon_threadsafe(gate.set)
+        for number, sock in enumerate(socks):
+            if number != 20:
+                answer = http.client.HTTPResponse(sock)
+                answer.begin()
+                assert (answer.status, answer.read()) == (200, b"%02d" % number)
+        whole = [number for number in range(40) if number % 3 != 2 and number != 20]
+        assert [int(each) for each in began if int(each) in whole] == whole
+        for sock in socks:
+            sock.close()
+
+
+def test_a_drain_answers_those_who_are_held() -> None:
+    """They have sent a request already: let in, they are answered within the grace, and then their connection closes."""
+    began = threading.Semaphore(0)
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        began.release()
+        await asyncio.sleep(0.2)
+        await respond(send, 200, "done")
+
+    with serving(routes={"/slow": slow}, max_busy=2) as server:
+        socks = [connect(server) for _ in range(8)]
+        for sock in socks:
+            sock.sendall(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok")
+        assert fetch(server, "/-/ready").status_code == 200
+        began.acquire()
+        server.stop(10.0)
+        assert [read_answer(sock) for sock in socks] == [b"done"] * 8
 
 
 def test_a_body_of_tiny_chunks_is_no_attack() -> None:

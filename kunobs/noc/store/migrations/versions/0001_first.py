@@ -75,6 +75,11 @@ def _incidents() -> None:
         sa.Column("truncated", sa.BigInteger, nullable=False, server_default="0"),
         sqlite_autoincrement=True,
     )
+    _incident_indexes()
+    _alerts()
+
+
+def _incident_indexes() -> None:
     op.create_index("incident_tenant", "incident", ["tenant", "opened_ms"])
     op.create_index(
         "incident_storm",
@@ -107,7 +112,6 @@ def _incidents() -> None:
         sqlite_where=sa.text("state <> 'resolved'"),
         postgresql_where=sa.text("state <> 'resolved'"),
     )
-    _alerts()
 
 
 def _alerts() -> None:
