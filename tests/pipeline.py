@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from kunobs import kafka
 from kunobs.config.kafka import KafkaCluster, TenantKafkaCluster
@@ -26,6 +26,11 @@ from log_pipeline.message import Message
 from log_pipeline.reading import read_to_end
 from tests.support import wait_until
 
+_COORDINATOR_MOVES = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
 LATE = 180.0
 
 
@@ -125,8 +130,8 @@ class Pipeline:
             try:
                 return reader.committed(wanted, timeout=30)
             except KafkaException as error:
-                # A group's coordinator moves, and a new group has none for a moment.
-                if not error.args[0].retriable():
+                # A group's coordinator moves, and a new group has none for a moment; librdkafka does not call all of it retriable.
+                if not error.args[0].retriable() and error.args[0].code() not in _COORDINATOR_MOVES:
                     raise
                 return None
 
