@@ -1,6 +1,6 @@
 """The open connections, never more than the limit: who is silent longest makes room, who is being answered stays.
 
-Only so many are answered at a time. The others' first bytes are held as they came, which takes a third of the memory of a request that
+Only so many are answered at a time. The others' first bytes are held as they came, which takes less memory than a request that
 waits in the application: ten thousand posts at once are what a relay has to live through.
 """
 

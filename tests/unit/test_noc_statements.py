@@ -49,7 +49,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 
 def test_no_statement_reads_a_whole_table(said: set[str]) -> None:
-    """An hour with incidents, a storm, ends, gauges and forgetting. Once forgetting held up every post for half a second."""
+    """An hour with incidents, a storm, ends, gauges and forgetting. Once forgetting held up every post."""
     with NocBench(CONFIG) as noc:
         for number in range(12):
             noc.fires(alertname=f"A{number}", severity="critical")
