@@ -20,6 +20,7 @@ PARTS: dict[str, str] = {
     "indexer": "log_pipeline.indexer.commands:app",
     "deadletters": "log_pipeline.deadletters.commands:app",
     "noc": "kunobs.noc.admin.commands:app",
+    "exporter": "exporters.commands:app",
     "tail": "kunobs.client.commands:tail",
     "search": "kunobs.client.commands:search",
     "local": "kunobs.local.commands:app",

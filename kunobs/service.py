@@ -20,7 +20,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from types import FrameType
@@ -66,7 +66,9 @@ class Serve:
     max_connections: int = 512
     idle_timeout: float = 60.0
     max_body: int = 1024 * 1024
+    max_scrapes: int = 8
     routes: Mapping[str, App] = field(default_factory=dict)
+    links: Sequence[str] = ()
     source: Source | None = None
 
 
@@ -201,7 +203,9 @@ def _start_server(part: str, life: Lifecycle, serve: Serve) -> Server:
         max_connections=serve.max_connections,
         idle_timeout=serve.idle_timeout,
         max_body=serve.max_body,
+        max_scrapes=serve.max_scrapes,
         routes=serve.routes,
+        links=serve.links,
         source=serve.source,
     )
     server.start()

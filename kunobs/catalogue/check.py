@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry
 
@@ -27,9 +27,11 @@ def undeclared_created(parts: Parts, catalogue: Mapping[str, MetricSpec] = CATAL
     return sorted(found)
 
 
-def never_created(parts: Parts, catalogue: Mapping[str, MetricSpec] = CATALOGUE) -> list[str]:
-    """The metrics declared as our own that no part creates."""
-    created: set[str] = set()
+def never_created(
+    parts: Parts, catalogue: Mapping[str, MetricSpec] = CATALOGUE, emitted: Iterable[str] = ()
+) -> list[str]:
+    """The metrics declared as our own that no part creates and that are not among `emitted`, those of exporters."""
+    created = set(emitted)
     for part, create in parts.items():
         created |= _build(part, create, catalogue).created()
     return sorted(name for name, spec in catalogue.items() if spec.origin == "own" and name not in created)

@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr
 
 from kunobs.config.base import Conflict, Section, section
 from kunobs.config.elasticsearch import ElasticsearchConfig
+from kunobs.config.exporters.root import ExportersConfig
 from kunobs.config.fanout import FanoutConfig
 from kunobs.config.indexer import IndexerConfig
 from kunobs.config.kafka import KafkaConfig
@@ -36,6 +37,7 @@ class Config(Section):
     fanout: FanoutConfig = section(FanoutConfig)
     indexer: IndexerConfig = section(IndexerConfig)
     noc: NocConfig = section(NocConfig)
+    exporters: ExportersConfig = section(ExportersConfig)
 
     _notes: tuple[str, ...] = PrivateAttr(())
 

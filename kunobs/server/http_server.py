@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -44,7 +44,8 @@ class Server:
 
     `config` is shown to everybody, so it must hold no secret. `ready` and `healthy` answer "" or why not, and like the
     routes they run in the server's event loop and must not block. A route replaces a built-in page of the same path;
-    one whose path ends with "/" answers everything below it. `source` replaces what `/metrics` collects.
+    one whose path ends with "/" answers everything below it. The landing page shows them all, and `links` beside them.
+    `source` replaces what `/metrics` collects.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Server:
         max_body: int = MAX_BODY,
         max_scrapes: int = MAX_SCRAPES,
         routes: Mapping[str, App] | None = None,
+        links: Sequence[str] = (),
         source: Source | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -76,7 +78,8 @@ class Server:
         self._deadlines = Deadlines(request_timeout, idle_timeout, write_timeout)
         own = {path: limited_body(app, max_body) for path, app in (routes or {}).items()}
         paths = ("/metrics", "/-/healthy", "/-/ready", *own)
-        landing = landing_page(part, config=config, ready=ready, healthy=healthy, paths=paths, clock=clock)
+        shown = (*paths, *links)
+        landing = landing_page(part, config=config, ready=ready, healthy=healthy, paths=shown, clock=clock)
         scrape = MetricsApp(source or from_registry(registry), self._metrics, max_scrapes=max_scrapes)
         pages = {
             "/metrics": get_only(scrape),

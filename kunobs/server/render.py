@@ -9,6 +9,7 @@ from typing import Protocol
 from prometheus_client import Metric, exposition
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from kunobs.server.columns import Columns, Comment
 from kunobs.server.negotiate import OPENMETRICS, Format
 
 EOF = b"# EOF\n"
@@ -20,8 +21,8 @@ GZIP_LEVEL = 1
 class Families(Protocol):
     """What can be rendered: a registry, a restricted one, or an exporter's own collection."""
 
-    def collect(self) -> Iterable[Metric]:
-        """The families; may block, may raise."""
+    def collect(self) -> Iterable[Metric | Columns | Comment]:
+        """The families, each name once; may block, may raise."""
 
 
 class _One:
@@ -35,6 +36,9 @@ class _One:
 def render(families: Families, wanted: Format) -> Iterator[bytes]:
     """The text of each family; runs the collectors, so it may block and raises what they raise."""
     for family in families.collect():
+        if isinstance(family, (Columns, Comment)):
+            yield from family.text(wanted)
+            continue
         _drop_created(family)
         if wanted is OPENMETRICS:
             text: bytes = openmetrics.generate_latest(_One(family))  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from prometheus_client import CollectorRegistry, Metric
 
+from kunobs.errors import KunobsError
 from kunobs.log import get_logger, repeated
 from kunobs.server.asgi import Receive, Scope, Send, respond, text_header
 from kunobs.server.metrics import ServerMetrics
@@ -28,6 +29,10 @@ log = get_logger("server")
 
 class ScrapeError(Exception):
     """A collector failed after the response had begun; the connection must be cut, not ended."""
+
+
+class RefusedScrapeError(KunobsError):
+    """What a source raises for a request that asks for what there is not; answered 400 with its text."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class MetricsApp:
         self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one scrape: 400 for a malformed query, 503 when too many run, 500 when a collector fails."""
+        """Answer one scrape: 400 for a query that asks for what there is not, 503 when too many run, 500 when a collector fails."""
         try:
             request = _read_request(scope)
         except ValueError as error:
@@ -152,6 +157,9 @@ async def _send_all(rendering: _Rendering, send: Send, headers: list[tuple[bytes
         try:
             first = await rendering.next_block() or b""
             following = await rendering.next_block() if first else None
+        except RefusedScrapeError as error:
+            await respond(send, 400, f"{error.render()}\n")
+            return
         except Exception as error:  # noqa: BLE001 - collectors may raise anything
             _complain(error)
             await respond(send, 500, f"a collector failed: {type(error).__name__}; the log says more\n")

@@ -1,0 +1,1 @@
+"""The section `exporters:`, a file for each exporter."""
