@@ -26,7 +26,8 @@ from kunobs.testing.wechat import WechatServer
 from kunobs.testing.wecom import WecomServer
 from tests.support import REPOSITORY, wait_until
 
-ROBOTS, PEOPLE, CALLEES = 10, 12, 300
+# A callee is called five times an hour at most: more callees than the 2,000 calls of a thousand kills need.
+ROBOTS, PEOPLE, CALLEES = 10, 12, 500
 VIAS = ("robot", "app", "wechat", "mail", "phone", "hook")
 # The robot's API has no way to recognise a repeated request; all others have.
 NO_DEDUPLICATION = ("robot",)
