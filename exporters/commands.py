@@ -38,11 +38,14 @@ def run(
         Path | None, typer.Option("--config", "-c", help="kunobs.yaml; else $KUNOBS_CONFIG, ./kunobs.yaml")
     ] = None,
     listen: Annotated[str, typer.Option(help="host:port, instead of the configuration's exporters.listen.")] = "",
+    canary: Annotated[
+        bool, typer.Option("--canary", help="logs: write the canary's lines too, as exporters.logs.canary.enabled.")
+    ] = False,
 ) -> None:
     """Serve the metrics of these exporters in one process, until SIGTERM. `run` may be left out."""
     from exporters.run import start
 
-    raise typer.Exit(start(tuple(dict.fromkeys(names)), config, listen))
+    raise typer.Exit(start(tuple(dict.fromkeys(names)), config, listen, canary=canary))
 
 
 @app.command()

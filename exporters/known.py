@@ -23,7 +23,29 @@ class Known:
     about: str
 
 
-KNOWN: Mapping[str, Known] = {}
+KNOWN: Mapping[str, Known] = {
+    "kafka": Known(
+        "exporters.kafka:build",
+        ("kafka", "fanout"),
+        "clusters, topics and consumer groups of the public and the tenant Kafka",
+    ),
+    "logs": Known(
+        "exporters.logs:build",
+        ("kafka", "elasticsearch", "source"),
+        "how fresh each namespace's logs are; with --canary, lines counted on their way from a file to Elasticsearch",
+    ),
+    "redis": Known(
+        "exporters.redis:build",
+        (),
+        "topology of Redis Sentinel and Redis Cluster by the word of every sentinel and node: agreement, split brain, lag",
+    ),
+    "registry": Known(
+        "exporters.registry:build",
+        (),
+        "an image registry in several regions: pulls and pushes, and every tag and digest of the replicas",
+    ),
+    "ci": Known("exporters.ci:build", (), "GitLab's jobs, queues, runs, image builds and deployments, by its webhooks"),
+}
 
 
 def sections(names: Iterable[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from exporters.kit.process import run
@@ -11,13 +12,17 @@ from kunobs.config import find_config, load, redacted
 from kunobs.errors import ConfigError, UsageError
 from kunobs.memory import few_arenas
 
+_CANARY = {"KUNOBS_EXPORTERS__LOGS__CANARY__ENABLED": "true"}
 
-def start(names: tuple[str, ...], config_file: Path | None, listen: str = "") -> int:
-    """Run until told to stop; the exit code. Raises ConfigError and UsageError."""
+
+def start(names: tuple[str, ...], config_file: Path | None, listen: str = "", *, canary: bool = False) -> int:
+    """Run until told to stop; the exit code. `canary` sets exporters.logs.canary.enabled. Raises ConfigError and UsageError."""
     if not names:
         raise UsageError("no exporter is named", hint="kunobs exporter --help lists them")
+    if canary and "logs" not in names:
+        raise UsageError("--canary belongs to the exporter logs", hint="kunobs exporter logs --canary")
     wanted = sections(names)
-    config = load(_file(names, config_file), sections=wanted)
+    config = load(_file(names, config_file), environ={**os.environ, **(_CANARY if canary else {})}, sections=wanted)
     log.setup(config.log.level)
     for note in config.notes:
         log.get_logger("exporter").warning("configuration", note=note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from kunobs.config.kafka import KafkaCluster
-from kunobs.errors import ConfigError
+from kunobs.errors import ConfigError, UnavailableError
 from kunobs.log import get_logger, repeated
 
 _log = get_logger("kafka")
@@ -125,3 +126,51 @@ def admin(cluster: KafkaCluster) -> AdminClient:
     """An admin client; keep a reference until its futures are done, or the calls are lost with it."""
     with _naming_bad_options(cluster):
         return AdminClient(base_options(cluster) | {"error_cb": _report}, logger=_Quiet())
+
+
+def log_dirs(cluster: KafkaCluster, timeout: float) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(broker, log directory) of every broker, as DescribeLogDirs answers; librdkafka has no such request, kafka-python has.
+
+    Raises UnavailableError after `timeout` seconds or when the cluster refuses.
+    """
+    from kafka import KafkaAdminClient
+    from kafka.errors import KafkaError as RefusedError
+
+    options = _for_kafka_python(cluster) | {
+        "request_timeout_ms": int(timeout * 1000),
+        "bootstrap_timeout_ms": int(timeout * 1000),
+    }
+    client = None
+    try:
+        client = KafkaAdminClient(**options)
+        for answer in client.describe_log_dirs():
+            for found in answer["log_dirs"]:
+                yield answer["broker"], found
+    except (RefusedError, OSError) as error:
+        raise UnavailableError(f"log directories of {', '.join(cluster.brokers)}: {error}") from error
+    finally:
+        if client is not None:
+            client.close()
+
+
+def _for_kafka_python(cluster: KafkaCluster) -> dict[str, Any]:
+    """The same connection in the words of kafka-python; its own `options` are librdkafka's and stay out."""
+    known = base_options(cluster)
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(cluster.brokers),
+        "security_protocol": known["security.protocol"],
+    }
+    if cluster.tls.enabled:
+        context = ssl.create_default_context(cafile=cluster.tls.ca_file or None)
+        if cluster.tls.cert_file:
+            context.load_cert_chain(
+                cluster.tls.cert_file, cluster.tls.key_file, cluster.tls.key_password.reveal() or None
+            )
+        options["ssl_context"] = context
+    if cluster.sasl.mechanism != "none":
+        options |= {
+            "sasl_mechanism": cluster.sasl.mechanism,
+            "sasl_plain_username": cluster.sasl.username,
+            "sasl_plain_password": cluster.sasl.password.reveal(),
+        }
+    return options

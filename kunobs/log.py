@@ -8,9 +8,16 @@ import threading
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
+# structlog.dev loads rich and pygments, where they are installed, for a console that is not ours: 7 MB in every process.
+_hides_rich = "rich" not in sys.modules
+if _hides_rich:
+    sys.modules["rich"] = None  # type: ignore[assignment]
+import structlog  # noqa: E402
 
-from kunobs.clock import SYSTEM_CLOCK, Clock
+if _hides_rich:
+    del sys.modules["rich"]
+
+from kunobs.clock import SYSTEM_CLOCK, Clock  # noqa: E402
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _SECRET_WORDS = ("password", "secret", "api_key", "token", "authorization")

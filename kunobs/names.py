@@ -8,6 +8,8 @@ from dataclasses import dataclass
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 LEGS = ("fanout", "indexer")
 DATA_STREAM_PREFIX = "logs-k8s-"
+# ILM puts shrink-…-, restored- or partial- in front of what it makes anew.
+_BACKING_INDEX = re.compile(r"(?:[a-z0-9_-]+-)?\.ds-(.+)-[0-9]{4}\.[0-9]{2}\.[0-9]{2}-[0-9]{6,}", re.ASCII)
 
 
 def is_namespace(name: str) -> bool:
@@ -18,6 +20,19 @@ def is_namespace(name: str) -> bool:
 def data_stream(namespace: str) -> str:
     """`logs-k8s-<namespace>` with `-` as `_`: injective, because a namespace holds no `_`."""
     return DATA_STREAM_PREFIX + namespace.replace("-", "_")
+
+
+def namespace_of_data_stream(stream: str) -> str | None:
+    """The namespace whose `data_stream` this is, else None: what holds a `-` behind the prefix is nobody's."""
+    rest = stream[len(DATA_STREAM_PREFIX) :]
+    namespace = rest.replace("_", "-")
+    return namespace if is_namespace(namespace) and data_stream(namespace) == stream else None
+
+
+def namespace_of_index(index: str) -> str | None:
+    """The namespace whose data stream has this backing index (`.ds-<stream>-<date>-<generation>`), else None."""
+    found = _BACKING_INDEX.fullmatch(index)
+    return namespace_of_data_stream(found[1]) if found else None
 
 
 def scram_user(namespace: str) -> str:

@@ -76,6 +76,7 @@ class Scraper:
 
     def __init__(self, server: Server) -> None:
         self._url = server.url
+        self.address = server.address
 
     def __call__(
         self, path: str = "/metrics", timeout: float | None = None, headers: Mapping[str, str] | None = None
@@ -92,7 +93,7 @@ class Scraper:
 
 @contextlib.contextmanager
 def exporting(*exporters: Exporter) -> Iterator[Scraper]:
-    """The exporters behind a server of their own."""
+    """The exporters behind a server of their own; what runs between scrapes the test enters itself."""
     registry = CollectorRegistry()
     answers = Answers(exporters, registry)
     probe = MetricsApp(answers.probe, ServerMetrics(Metrics(registry, "test")))

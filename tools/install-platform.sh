@@ -5,9 +5,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/kunobs/tools
 
 # One function per tool; what go_tool builds is described in the folder of its name beside this file.
-ALL=(debian filebeat prometheus_alertmanager alertmanager)
-debian() { packages kcat postgresql chromium; }
+ALL=(debian filebeat prometheus_alertmanager alertmanager docker_registry prometheus)
+debian() { packages kcat postgresql chromium redis-tools; }
 filebeat() { go_tool filebeat 7.17.28 github.com/elastic/beats/v7/filebeat; }
+docker_registry() { deb docker-registry 2.8.2+ds1; }
+prometheus() { deb prometheus 2.42.0+ds; }
 prometheus_alertmanager() { deb prometheus-alertmanager 0.25.0; }
 alertmanager() {
   # Its module lacks the page that it embeds.

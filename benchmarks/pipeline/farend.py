@@ -12,9 +12,10 @@ from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from benchmarks.pipeline.bed import SOURCE_PARTITIONS, Job
 from kunobs import kafka
+from kunobs.checkpoint import read_offset
 from kunobs.names import DATA_STREAM_PREFIX, data_stream
 from kunobs.testing.events import Line
-from log_pipeline.fanout.checkpoints import Slot, read_offset
+from log_pipeline.fanout.checkpoints import Slot
 
 _INDICES = f"{DATA_STREAM_PREFIX}*"
 _TIMEOUT = 60

@@ -31,7 +31,8 @@ class Collector:
     """A source of families. `collect(context)` may block and may raise; it costs its own families then and nothing else.
 
     `details` names its levels from coarse to fine, the first shown unless `?detail=` or the configuration asks for more.
-    `parameters` are those of a request it reads; for each of their values it is collected anew.
+    `parameters` are those of a request it reads; for each of their values it is collected anew. `min_interval` is for a
+    source that is dearer than the exporter's others: seconds for which a collection is shared, if longer than theirs.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Collector:
     collect: Callable[[Context], None]
     details: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
+    min_interval: float = 0.0
 
 
 @dataclass(frozen=True)

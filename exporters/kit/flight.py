@@ -64,6 +64,7 @@ class Flight:
     def __init__(self, exporter: str, collector: Collector, limits: Limits, clock: Clock = SYSTEM_CLOCK) -> None:
         self.exporter, self.collector = exporter, collector
         self._limits, self._clock = limits, clock
+        self._shared = max(limits.min_interval, collector.min_interval)
         self._budget = Budget(limits.series, limits.bytes)
         self._changed = threading.Condition()
         self._run: _Run | None = None
@@ -102,7 +103,7 @@ class Flight:
     def _fresh(self, asked: Asked) -> _Run | None:
         """The last collection of the same, unless it is too old; what nobody may be shown any more is not held either."""
         now = self._clock.monotonic()
-        for old in [a for a, kept in self._kept.items() if now - (kept.over or now) >= self._limits.min_interval]:
+        for old in [a for a, kept in self._kept.items() if now - (kept.over or now) >= self._shared]:
             del self._kept[old]
         return self._kept.get(asked)
 

@@ -2,7 +2,7 @@
 
     types      MetricSpec and Label
     leg        what fanout and indexer have in common
-    fanout, indexer, noc, process, server, exporter   the declarations
+    fanout, indexer, kafka, logs, noc, process, server, exporter, ci, redis, registry   the declarations
     metrics    Metrics: the only way to create one of them
     topn       bounded counters per namespace
     lint, check, docs   promtool's rules, "nothing undeclared, nothing forgotten", docs/metrics.md
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kunobs.catalogue import exporter, fanout, indexer, noc, process, server
+from kunobs.catalogue import ci, exporter, fanout, indexer, kafka, logs, noc, process, redis, registry, server
 from kunobs.catalogue.types import MetricSpec
 
 SYSTEMS: Mapping[str, tuple[MetricSpec, ...]] = {
@@ -24,6 +24,11 @@ SYSTEMS: Mapping[str, tuple[MetricSpec, ...]] = {
     "indexer": indexer.METRICS,
     "noc": noc.METRICS,
     "exporter": exporter.METRICS,
+    "kafka": kafka.METRICS,
+    "logs": logs.METRICS,
+    "ci": ci.METRICS,
+    "redis": redis.METRICS,
+    "registry": registry.METRICS,
 }
 
 

@@ -20,8 +20,8 @@ TYPE_WORDS = frozenset({"counter", "gauge", "histogram", "summary", "info"})
 BAD_LABELS = frozenset(
     {"type", "region", "zone", "cluster", "az", "dc", "owner", "service", "env", "job", "instance"} | {"le", "quantile"}
 )
-# kunobs_<leg>_namespace_events_total is the part per namespace of kunobs_<leg>_events_total.
-REPEATABLE_LABELS = frozenset({"namespace"})
+# Levels of aggregation: kunobs_kafka_partition_end_offset stands beside the same per topic, as in other exporters.
+REPEATABLE_LABELS = frozenset({"namespace", "topic", "partition", "group", "log_dir", "exporter", "collector"})
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 
 

@@ -13,7 +13,6 @@ Two who claim at once: the later claim in the log wins, because it sees the earl
 
 from __future__ import annotations
 
-import json
 import threading
 import zlib
 from collections.abc import Iterable, Mapping
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from kunobs import kafka
+from kunobs.checkpoint import Place, offset_key, offset_value, read_offset
 from kunobs.clock import SYSTEM_CLOCK
 from kunobs.config.kafka import KafkaCluster
 from kunobs.errors import FencedError, UnavailableError
@@ -46,7 +46,7 @@ class Slot(NamedTuple):
     @property
     def offset_key(self) -> bytes:
         """Key of the record that holds the next offset."""
-        return f"offset/{self.group}/{self.cluster}/{self.topic}/{self.partition}".encode()
+        return offset_key(Place(*self))
 
     def claim_key(self, writer: str) -> bytes:
         """Key of the record by which `writer` announces that it writes this slot."""
@@ -56,20 +56,6 @@ class Slot(NamedTuple):
     def home(self) -> int:
         """Partition of the checkpoint topic. Neighbours get different ones, or one writer's open transaction would hide another's offsets."""
         return (zlib.crc32(f"{self.cluster}/{self.topic}".encode()) + self.partition) % CHECKPOINT_PARTITIONS
-
-
-def offset_value(offset: int) -> bytes:
-    """Value of an offset record."""
-    return b'{"offset":%d}' % offset
-
-
-def read_offset(value: bytes | None) -> int | None:
-    """The offset in a record's value, None where there is none."""
-    try:
-        offset = json.loads(value)["offset"] if value else None
-    except (ValueError, TypeError, KeyError):
-        return None
-    return offset if isinstance(offset, int) else None
 
 
 @dataclass

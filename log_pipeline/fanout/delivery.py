@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Protocol
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from kunobs import kafka
+from kunobs.checkpoint import offset_value
 from kunobs.clock import SYSTEM_CLOCK
 from kunobs.config.fanout import FanoutConfig
 from kunobs.config.kafka import KafkaCluster
 from kunobs.errors import KunobsError
 from kunobs.log import get_logger
-from log_pipeline.fanout.checkpoints import Slot, offset_value
+from log_pipeline.fanout.checkpoints import Slot
 from log_pipeline.fanout.plan import LEG, Planner, Record, Tally
 from log_pipeline.kafka_codes import DENIED, MISSING, REFUSED, TOO_LARGE
 from log_pipeline.message import Message

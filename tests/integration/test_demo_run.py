@@ -138,4 +138,7 @@ def test_every_line_of_a_file_is_accounted_for(state: Path, tmp_path: Path) -> N
     assert set(summary["latency_seconds"]) == {"fanout", "indexer"}
     for latency in summary["latency_seconds"].values():
         assert 0 < latency["p50"] <= latency["p99"]
+    scraped = summary["exporters"]
+    assert (scraped["fanout_lag"], scraped["namespaces"]) == (0, len(fanout["delivered"]))
+    assert set(scraped["collectors"].values()) == {True}, scraped
     assert legs(state) == {}

@@ -34,7 +34,7 @@ BAD = [
     (MetricSpec("kunobs_x_build", "info", HELP), "_info belongs to info"),
     (MetricSpec("kunobs_x_event_count", "gauge", HELP), "histogram's own series"),
     (MetricSpec("kunobs_x_gauge_now", "gauge", HELP), "name of a metric type"),
-    (MetricSpec("kunobs_x_topic_size", "gauge", HELP, labels=(Label("topic"),)), "repeats its label topic"),
+    (MetricSpec("kunobs_x_kind_size", "gauge", HELP, labels=(Label("kind"),)), "repeats its label kind"),
     (MetricSpec("kunobs_x_lag_minutes", "gauge", HELP), "minutes is not a base unit"),
     (MetricSpec("kunobs_x_lag_ms", "gauge", HELP), "ms is not a base unit"),
     (MetricSpec("kunobs_x_lag_minutes", "gauge", HELP, unit="minutes"), "minutes is not a base unit"),

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from kunobs.config.base import Section
+from kunobs.config.base import Section, section
+from kunobs.config.exporters.ci import CiConfig
+from kunobs.config.exporters.kafka import KafkaExporterConfig
+from kunobs.config.exporters.logs import LogsConfig
+from kunobs.config.exporters.redis import RedisConfig
+from kunobs.config.exporters.registry import RegistryConfig
 from kunobs.config.texts import Listen
 
 
@@ -16,3 +21,8 @@ class ExportersConfig(Section):
         description="Address of the HTTP server. 0.0.0.0:9520 lets Prometheus in. A process of its own for an "
         "exporter takes another one by --listen.",
     )
+    kafka: KafkaExporterConfig = section(KafkaExporterConfig)
+    logs: LogsConfig = section(LogsConfig)
+    ci: CiConfig = section(CiConfig)
+    redis: RedisConfig = section(RedisConfig)
+    registry: RegistryConfig = section(RegistryConfig)

@@ -25,6 +25,7 @@ from kunobs.log import setup
 
 if TYPE_CHECKING:
     from kunobs.local.demo.run import Outcome, Plan
+    from kunobs.local.demo.scrape import Scrape
     from kunobs.local.stack import LocalStack
 
 
@@ -140,7 +141,8 @@ def _print(outcome: Outcome, stack: LocalStack, *, as_json: bool, since: str) ->
 
     books = outcome.books
     if as_json:
-        typer.echo(jsonlib.dumps(summary(books, outcome.latency, outcome.took), ensure_ascii=False, indent=2))
+        told = summary(books, outcome.latency, outcome.took) | {"exporters": asdict(outcome.scrape)}
+        typer.echo(jsonlib.dumps(told, ensure_ascii=False, indent=2))
     else:
         console = Console(highlight=False)
         console.print(summary_table(books, outcome.latency))
@@ -149,7 +151,17 @@ def _print(outcome: Outcome, stack: LocalStack, *, as_json: bool, since: str) ->
     if not as_json:
         if books.balanced:
             typer.echo(f"balanced: every record is accounted for on both legs, {outcome.took:.0f} s from first to last")
+        typer.echo(_scraped(outcome.scrape))
         typer.echo(_try_next(outcome, stack, since=since))
+
+
+def _scraped(scrape: Scrape) -> str:
+    failed = f"; NOT WHOLE: {', '.join(scrape.failed)}" if scrape.failed else ""
+    well = len(scrape.collectors) - len(scrape.failed)
+    return (
+        f"scraped: {scrape.series:,} series of Kafka and logs for {scrape.namespaces} namespaces, "
+        f"{well} of {len(scrape.collectors)} collectors well{failed}; fanout's lag {scrape.fanout_lag:.0f}"
+    )
 
 
 def _try_next(outcome: Outcome, stack: LocalStack, *, since: str) -> str:
@@ -161,6 +173,7 @@ try next:
   export KUNOBS_CONFIG={shlex.quote(str(stack.config_path))}
   {kunobs} tail {namespace}
   {kunobs} search {namespace}{since}
+  {kunobs} exporter kafka logs       # http://127.0.0.1:9520/metrics, for Prometheus
   curl '{stack.elasticsearch_url}/_cat/indices/logs-k8s-*?v&s=docs.count:desc'
 {_stack_is_up(stack)}"""
 

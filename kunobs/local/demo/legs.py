@@ -1,4 +1,4 @@
-"""Fanout and indexer as child processes that a later demo can find and stop, should this one be killed."""
+"""Fanout, indexer and exporters as child processes that a later demo can find and stop, should this one be killed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ _STOP_GRACE = 30.0
 
 
 class Leg:
-    """One `kunobs fanout` or `kunobs indexer`; its log is `<leg>.log` in the stack's folder."""
+    """One `kunobs NAME ARGUMENTS`; its log is `NAME.log` in the stack's folder, its address a key of `section`."""
 
-    def __init__(self, name: str, folder: Path, clock: Clock) -> None:
+    def __init__(
+        self, name: str, folder: Path, clock: Clock, *, arguments: tuple[str, ...] = (), section: str = ""
+    ) -> None:
         self.name = name
+        self._arguments, self._section = arguments, section or name
         self.log_file = folder / f"{name}.log"
         self.address = ""
         self._process = ManagedProcess(folder / f"{name}.json", clock)
@@ -32,9 +35,9 @@ class Leg:
     def start(self, config: Path, port: int, environ: Mapping[str, str]) -> None:
         """Start it with `config`, its HTTP server on `port`."""
         self.address = f"{HOST}:{port}"
-        listen = {f"KUNOBS_{self.name.upper()}__LISTEN": self.address}
+        listen = {f"KUNOBS_{self._section.upper()}__LISTEN": self.address}
         self._process.start(
-            [*_python(), "-m", "kunobs", self.name, "-c", str(config)],
+            [*_python(), "-m", "kunobs", self.name, *self._arguments, "-c", str(config)],
             log=self.log_file,
             cwd=self._folder,
             environ={**own_config_only(environ), **_search_path(environ), **listen},

@@ -18,6 +18,7 @@ from kunobs.local.demo.books import Books, balance
 from kunobs.local.demo.feed import Feed
 from kunobs.local.demo.latency import IdWatcher, Latency, Sample, TopicReader, quantiles
 from kunobs.local.demo.progress import Offsets
+from kunobs.local.demo.scrape import Scrape, scrape
 from kunobs.local.demo.source import RecordSource
 from kunobs.local.demo.table import Display, display
 from kunobs.local.demo.watch import Speed, Watch, Watched
@@ -48,6 +49,7 @@ class Outcome:
     books: Books
     latency: dict[str, Latency]
     took: float
+    scrape: Scrape
 
 
 class Demo:
@@ -103,7 +105,9 @@ class Demo:
             failures.append(f"{feed.acknowledged} records were acknowledged, {books.received} are in the public topic")
         books.wrongs += failures
         by_id = quantiles(sample.seconds for sample in sent_once(watcher.samples, far))
-        return Outcome(books, dict(zip(LEGS, (quantiles(reader.seconds), by_id), strict=True)), took)
+        self._reporter.note("scraping: the exporters of Kafka and of logs, as Prometheus would")
+        seen = scrape(self.stack.folder, self.stack.config_path, self._environ, self._clock)
+        return Outcome(books, dict(zip(LEGS, (quantiles(reader.seconds), by_id), strict=True)), took, seen)
 
     def _follow(self, plan: Plan, feed: Feed, reader: TopicReader, watcher: IdWatcher, config: Config) -> float:
         """Send, measure and show until all is handled; the seconds from the first record to the last outcome."""

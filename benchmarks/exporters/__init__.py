@@ -1,0 +1,1 @@
+"""Benchmarks of the exporters, a module each: `python -m benchmarks.exporters.NAME`."""
