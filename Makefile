@@ -4,8 +4,9 @@ BIN := .venv/bin
 SEED ?= 7
 ROUNDS ?= 34
 KILLS ?= 1000
+SCRAPES ?= 1000
 
-.PHONY: help demo test unit test-platform chaos prove bench bench-pipeline bench-noc lint format docs constraints clean
+.PHONY: help demo test unit test-platform chaos prove bench bench-pipeline bench-noc bench-exporters lint format docs constraints clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -34,14 +35,18 @@ test-platform: .venv/.dev ## Tier 2: installs Debian packages, builds Go tools, 
 	bash tools/install-platform.sh
 	$(BIN)/python -m pytest tests/platform tests/integration -m platform
 
-chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=, KILLS=)
+chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=, KILLS=, SCRAPES=)
 	SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/integration -k "faults or chaos or crash or disk_full" -s --timeout=7200
 	SEED=$(SEED) KILLS=$(KILLS) $(BIN)/python -m pytest tests/integration/test_noc_kill.py -s --timeout=14400
+	SCRAPES=$(SCRAPES) $(BIN)/python -m pytest tests/platform/test_exporter_faults.py -s --timeout=14400
 
 prove: .venv/.dev ## Writes the verdict matrices in docs/proof
-	PROVE=1 $(BIN)/python -m pytest -q tests/integration/test_noc_faults.py
+	PROVE=1 $(BIN)/python -m pytest -q tests/integration/test_noc_faults.py tests/platform/test_exporter_faults.py
 
-bench: bench-pipeline bench-noc ## Every benchmark
+bench: bench-pipeline bench-noc bench-exporters ## Every benchmark
+
+bench-exporters: .venv/.dev ## Rendering, and Kafka's lag over 50,000 partitions; writes benchmarks/results/exporters.json
+	$(BIN)/python -m benchmarks.exporters
 
 bench-noc: .venv/.dev ## The relay against alerta, and a storm; writes benchmarks/results/noc.json
 	$(BIN)/python -m benchmarks.noc

@@ -6,12 +6,14 @@ import re
 import threading
 from collections.abc import Iterable
 
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from kunobs import kafka
 from kunobs.config.kafka import KafkaCluster
 from kunobs.names import Names
 
+GROUP = "kunobs-exporter"
 Key = tuple[str, int]
 """Topic and partition."""
 
@@ -44,6 +46,15 @@ class Cluster:
         self.name, self.config, self.known, self.in_flight = name, config, known, in_flight
         self._lock = threading.Lock()
         self._admin: AdminClient | None = None
+        self._offsets: Consumer | None = None
+
+    @property
+    def offsets(self) -> Consumer:
+        """A consumer of nothing, for its questions about offsets: those of committed records. librdkafka's calls are safe between threads."""
+        with self._lock:
+            if self._offsets is None:
+                self._offsets = kafka.consumer(self.config, GROUP, **{"isolation.level": "read_committed"})
+            return self._offsets
 
     @property
     def admin(self) -> AdminClient:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from exporters.kafka.cluster import Cluster, Key
+from exporters.kafka.cluster import GROUP, Cluster, Key
 from exporters.kafka.questions import Questions, UnansweredError
 from exporters.kafka.ring import Ring
 from exporters.kit import Context
@@ -35,6 +35,8 @@ class Fanout:
             self._close()
             raise
         asked = Questions(self._public, ctx)
+        # A client that asked for a topic before it was there goes on not knowing it until it is told all topics.
+        asked.metadata()
         ends = asked.ends(sorted(self._next))
         now = self._clock.now()
         self._ring.add(now, ends)
@@ -77,7 +79,7 @@ class Fanout:
         self._next, self._reached = {}, {}
         self._reader = kafka.consumer(
             self._tenant.config,
-            "kunobs-exporter",
+            GROUP,
             **{"isolation.level": "read_committed", "enable.partition.eof": True, "auto.offset.reset": "earliest"},
         )
         self._reader.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in partitions])
