@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import islice
 
 from prometheus_client import CollectorRegistry
 
@@ -21,6 +22,8 @@ from kunobs.server.scrape import MetricsApp
 # As node_exporter's --web.max-requests; each waits in a thread until its deadline at most.
 MAX_SCRAPES = 40
 DRAIN = 10.0
+# On the landing page; an exporter may have hundreds of targets.
+LINKS = 60
 
 
 def run(
@@ -44,7 +47,7 @@ def run(
         idle_timeout=server.idle_timeout,
         max_scrapes=MAX_SCRAPES,
         routes=dict(_routes(exporters, answers, ServerMetrics(Metrics(registry, "exporter")))),
-        links=tuple(_links(exporters)),
+        links=tuple(islice(_links(exporters), LINKS)),
         source=answers.metrics,
     )
 
