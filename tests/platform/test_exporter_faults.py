@@ -1,7 +1,8 @@
 """The fault matrix: every exporter against every fault of its dependency, scraped by a real Prometheus.
 
-100 scrapes of each cell in CI (SCRAPES=1000 in make chaos). `up` must be 1 in all of them, each answered 0.3 s before
-Prometheus would give up, and threads, descriptors and memory must not grow; promtool has nothing against any answer. PROVE=1 writes docs/proof/exporter-faults.json.
+100 scrapes of each cell in CI (SCRAPES=1000 in make chaos). `up` must be 1 in all of them, 19 of 20 answered 0.3 s before
+Prometheus would give up, and threads, descriptors and memory must not grow; promtool has nothing against any answer.
+PROVE=1 writes docs/proof/exporter-faults.json.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
-from exporters.kit import Exporter
-from exporters.known import KNOWN, build
-from kunobs.config import load_text
+from exporters.known import KNOWN
 from kunobs.local import LocalStack
 from kunobs.local.ports import HOST
+from tests.exporter_cells import Cells
 from tests.exporter_faults import FAULTS, answering, faulty
-from tests.exporter_world import Scraper, exporting
 from tests.platform.prometheus import Prometheus, promtool_check
 from tests.support import REPOSITORY, wait_until
 
@@ -84,59 +84,60 @@ def refusing(stack: LocalStack) -> Iterator[dict[str, str]]:
 
 @pytest.mark.timeout(3600)
 def test_no_scrape_fails(tmp_path: Path, platform_stack: LocalStack) -> None:
-    """Every cell at once, each an exporter behind a server of its own."""
+    """Every cell at once: a process for each fault, in it every exporter behind a server of its own."""
     with contextlib.ExitStack() as stack:
-        jobs: dict[str, list[str]] = {}
-        scrapes: dict[str, Scraper] = {}
-        for fault in FAULTS:
-            for name, text in CONFIGS.items():
-                folder = tmp_path / f"{name}-{fault}"
-                folder.mkdir()
-                if fault == "refused":
-                    places = stack.enter_context(refusing(platform_stack))
-                else:
-                    address = stack.enter_context(faulty(fault))
-                    places = {"address": address, "http": address, "redis": address, "sasl": ""}
-                text = text.format(folder=folder, limits="min_interval: 0s", **places)
-                exporter = _built(name, text)
-                stack.enter_context(exporter.running())
-                scrape = stack.enter_context(exporting(exporter))
-                jobs[f"{name}/{fault}"], scrapes[f"{name}/{fault}"] = [scrape.address], scrape
-        prometheus = stack.enter_context(Prometheus(tmp_path / "prometheus", jobs, interval=f"{INTERVAL:g}s"))
+        cells = {fault: stack.enter_context(_cells(fault, tmp_path, stack, platform_stack)) for fault in FAULTS}
+        jobs = {f"{name}/{fault}": at for fault, one in cells.items() for name, at in one.addresses.items()}
+        targets = {job: [address] for job, address in jobs.items()}
+        prometheus = stack.enter_context(Prometheus(tmp_path / "prometheus", targets, interval=f"{INTERVAL:g}s"))
 
         def scraped(number: int) -> Callable[[], bool]:
             return lambda: min(prometheus.by_job("count_over_time(up[1d])").values(), default=0) >= number
 
         wait_until(scraped(SCRAPES // 4), timeout=SCRAPES * INTERVAL * 3, what="the first quarter of the scrapes")
-        before = _used()
+        before = {fault: one.used() for fault, one in cells.items()}
         wait_until(scraped(SCRAPES), timeout=SCRAPES * INTERVAL * 6, what="all scrapes")
-        after = _used()
-        unclean = {job: promtool_check(scrape(timeout=INTERVAL).text) for job, scrape in scrapes.items()}
+        after = {fault: one.used() for fault, one in cells.items()}
+        unclean = {job: promtool_check(_scrape(address)) for job, address in jobs.items()}
         counts = prometheus.by_job("count_over_time(up[1d])")
         # In one query, for scrapes go on meanwhile.
         failed = prometheus.by_job("count_over_time(up[1d]) - sum_over_time(up[1d])")
-        print("failed at", prometheus.query("timestamp(up == 0)"), "of", counts)
+        usual = prometheus.by_job("quantile_over_time(0.95, scrape_duration_seconds[1d])")
         slowest = prometheus.by_job("max_over_time(scrape_duration_seconds[1d])")
+    print("slowest", max(slowest.items(), key=lambda one: one[1]), "used", before, after)
     assert not {job: said for job, said in unclean.items() if said}
     assert set(counts) == set(jobs)
     assert not {job: number for job, number in failed.items() if number}
-    late = {job: seconds for job, seconds in slowest.items() if seconds > INTERVAL - MARGIN}
+    # Not the very slowest: a machine that does something else for a moment is no fault of an exporter.
+    late = {job: seconds for job, seconds in usual.items() if seconds > INTERVAL - MARGIN}
     assert not late, late
-    assert after[0] <= before[0] + 5, f"threads: {before[0]}, then {after[0]}"
-    assert after[1] <= before[1] + 20, f"descriptors: {before[1]}, then {after[1]}"
-    assert after[2] <= before[2] + 32, f"MiB: {before[2]:.0f}, then {after[2]:.0f}"
+    for fault in FAULTS:
+        for what, grown in (("threads", 5), ("descriptors", 20), ("MiB", 16)):
+            assert after[fault][what] <= before[fault][what] + grown, (fault, what, before[fault], after[fault])
     if os.environ.get("PROVE"):
         _write({job: (int(counts[job]), int(failed[job])) for job in jobs})
 
 
-def _built(name: str, text: str) -> Exporter:
-    return build(name, load_text("version: 1\n" + text))
+def _cells(fault: str, folder: Path, stack: contextlib.ExitStack, kafka: LocalStack) -> Cells:
+    if fault == "refused":
+        places = stack.enter_context(refusing(kafka))
+    else:
+        address = stack.enter_context(faulty(fault))
+        places = {"address": address, "http": address, "redis": address, "sasl": ""}
+    own = folder / fault
+    own.mkdir()
+    texts = {
+        name: "version: 1\n" + text.format(folder=own, limits="min_interval: 0s", **places)
+        for name, text in CONFIGS.items()
+    }
+    return Cells(texts, own / "log")
 
 
-def _used() -> tuple[int, int, float]:
-    """Threads, descriptors and MiB of this process, in which all exporters are."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return threading.active_count(), len(os.listdir("/proc/self/fd")), pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+def _scrape(address: str) -> str:
+    answer = requests.get(
+        f"http://{address}/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": str(INTERVAL)}, timeout=30
+    )
+    return answer.text
 
 
 def _write(cells: dict[str, tuple[int, int]]) -> None:
