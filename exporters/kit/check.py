@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from exporters.kit.exposition import Exposition, Family, Finding, Sample, read
 from kunobs.catalogue import CATALOGUE
 from kunobs.catalogue.lint import ABBREVIATED, NOT_BASE_UNITS, TYPE_WORDS
 from kunobs.catalogue.types import MetricSpec
+from kunobs.clock import SYSTEM_CLOCK
 from kunobs.errors import KunobsError, UnavailableError
 
 # As promtool check metrics: 1 cannot be read, 3 can be but should not be so.
@@ -189,7 +189,7 @@ def check_places(places: Sequence[str], again: float) -> int:
         content = _fetch(place)
         findings = check(content)
         if again and place.startswith(("http://", "https://")):
-            time.sleep(again)
+            SYSTEM_CLOCK.sleep(again)
             findings += went_down(read(content), read(_fetch(place)))
         for finding in findings[:SHOWN]:
             typer.echo(f"{place}:{finding.line}: {finding.text}")

@@ -77,6 +77,14 @@ def _url(url: str) -> str:
     return url
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise wrong(text, f"is not a regular expression: {error}") from None
+    return text
+
+
 def _topic_source(topic: str) -> str:
     if not topic.startswith("^"):
         if not _TOPIC.fullmatch(topic) or topic in (".", ".."):
@@ -146,3 +154,4 @@ TopicPrefix = Annotated[Text, _text(_topic_prefix)]
 Group = Annotated[Text, _text(_group)]
 NamespaceName = Annotated[Text, _text(_namespace)]
 FieldPath = Annotated[Text, _text(_dotted)]
+Pattern = Annotated[Text, AfterValidator(_pattern)]

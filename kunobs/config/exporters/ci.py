@@ -13,15 +13,7 @@ from kunobs.config.exporters.limits import ExporterConfig
 from kunobs.config.noc.texts import HttpUrl, Label
 from kunobs.config.quantities import Duration
 from kunobs.config.secret import Secret
-from kunobs.config.texts import Distinct, ReadableFile
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise wrong(text, f"is not a regular expression: {error}") from None
-    return text
+from kunobs.config.texts import Distinct, Pattern, ReadableFile
 
 
 def _project(path: str) -> str:
@@ -30,7 +22,6 @@ def _project(path: str) -> str:
     return path
 
 
-Pattern = Annotated[Text, AfterValidator(_pattern)]
 ProjectPath = Annotated[Text, AfterValidator(_project)]
 
 

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from kunobs.config.base import Text, Whole, wrong
+from kunobs.config.base import Whole
 from kunobs.config.exporters.limits import ExporterConfig
 from kunobs.config.quantities import Duration
-from kunobs.config.texts import Distinct
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise wrong(text, f"is no regular expression: {error}", "write one as in ^__ or ^console-consumer-") from None
-    return text
-
-
-Pattern = Annotated[Text, AfterValidator(_pattern)]
+from kunobs.config.texts import Distinct, Pattern
 
 
 class KafkaExporterConfig(ExporterConfig):
