@@ -10,7 +10,7 @@ from exporters.known import KNOWN, build, sections
 from kunobs import log
 from kunobs.config import find_config, load, redacted
 from kunobs.errors import ConfigError, UsageError
-from kunobs.memory import few_arenas
+from kunobs.memory import few_arenas, few_collections
 
 _CANARY = {"KUNOBS_EXPORTERS__LOGS__CANARY__ENABLED": "true"}
 
@@ -28,6 +28,7 @@ def start(names: tuple[str, ...], config_file: Path | None, listen: str = "", *,
         log.get_logger("exporter").warning("configuration", note=note)
     few_arenas()
     exporters = [build(name, config) for name in names]
+    few_collections()
     shown = redacted(config)
     return run(
         exporters,

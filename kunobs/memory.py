@@ -17,6 +17,6 @@ def few_arenas() -> None:
 
 
 def few_collections() -> None:
-    """What there is now is never walked again, what comes seldom: messages and posts are short-lived and without cycles."""
+    """What there is now is never walked again, what comes seldom: messages, posts and rows are short-lived and without cycles."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable
+from functools import lru_cache
 
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
@@ -25,6 +26,8 @@ class Known:
         self.names = names
         self._topics = [re.compile(pattern) for pattern in ignore_topics]
         self._groups = [re.compile(pattern) for pattern in ignore_groups]
+        # A collection asks for it hundreds of thousands of times: once for each partition and group.
+        self.namespace = lru_cache(1 << 16)(self._namespace)
 
     def topic(self, name: str) -> bool:
         """True for a topic that is shown."""
@@ -34,7 +37,7 @@ class Known:
         """True for a group that is shown."""
         return not any(pattern.search(name) for pattern in self._groups)
 
-    def namespace(self, topic: str) -> str:
+    def _namespace(self, topic: str) -> str:
         """The namespace of a tenant's topic, logs or dead letters; empty for every other topic."""
         return self.names.namespace_of_logs(topic) or self.names.namespace_of_dead_letters(topic) or ""
 

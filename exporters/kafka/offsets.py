@@ -113,8 +113,9 @@ class Offsets:
         ctx.emit(declared.WRITTEN, [(*self._label(topic), number) for topic, number in written.items()])
         ctx.emit(declared.STORED, [(*self._label(topic), number) for topic, number in stored.items()])
         for spec, offsets in ((declared.BEGIN, seen.begins), (declared.END, seen.ends)):
+            name, namespace = self._cluster.name, self._cluster.known.namespace
             pairs = zip(seen.keys, offsets, strict=True)
-            rows = ((*self._label(topic), number, offset) for (topic, number), offset in pairs if offset != UNKNOWN)
+            rows = ((name, namespace(t), t, number, offset) for (t, number), offset in pairs if offset != UNKNOWN)
             ctx.emit(spec, rows, detail="partition")
 
     def _emit_groups(self, ctx: Context, seen: Seen) -> None:
@@ -183,11 +184,13 @@ class Offsets:
                 yield (*self._group_label(group, topic), round(lag.oldest + retention - now, 3))
 
     def _emit_partitions(self, ctx: Context, seen: Seen) -> None:
+        name, namespace = self._cluster.name, self._cluster.known.namespace
+
         def rows(value: Callable[[int, int], int]) -> Iterator[Row]:
             for group in seen.commits:
                 for place, commit in seen.pairs(group):
                     topic, number = seen.keys[place]
-                    yield (*self._group_label(group, topic), number, value(place, commit))
+                    yield name, namespace(topic), group, topic, number, value(place, commit)
 
         ctx.emit(
             declared.PARTITION_LAG, rows(lambda place, commit: max(0, seen.ends[place] - commit)), detail="partition"

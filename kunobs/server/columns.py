@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
+from math import isfinite
 from operator import itemgetter
 from typing import Any
 
@@ -14,7 +15,7 @@ from kunobs.server.negotiate import OPENMETRICS, Format
 
 # (label, …, value) in the order of the declaration; the value of a histogram is a Distribution.
 Row = tuple[Any, ...]
-ROWS = 5000
+ROWS = 2000
 _TYPES = frozenset({str, int})
 _NUMBERS = frozenset({int, float})
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -86,7 +87,7 @@ def series_of(spec: MetricSpec) -> int:
 
 
 def blocks(spec: MetricSpec, rows: Iterable[Row]) -> Iterator[tuple[int, bytes]]:
-    """(rows, their lines) of 5,000 rows at a time; BadRowError names the row that does not fit."""
+    """(rows, their lines) of 2,000 rows at a time; BadRowError names the row that does not fit."""
     source = iter(rows)
     text_of = _histogram if spec.type == "histogram" else _lines
     while chunk := list(islice(source, ROWS)):
@@ -94,13 +95,14 @@ def blocks(spec: MetricSpec, rows: Iterable[Row]) -> Iterator[tuple[int, bytes]]
 
 
 def _lines(spec: MetricSpec, chunk: list[Row]) -> str:
-    """All at once, and once more with care where the number of quotes or newlines says that a value holds one."""
+    """All at once where nothing has to be escaped, else row by row."""
     template = spec.name + _braces(spec.label_names) + " %s\n"
-    quotes = 2 * len(spec.labels) * len(chunk)
     if _plain(chunk, len(spec.labels)):
-        text = "".join([template % row for row in chunk])
-        if text.count("\n") == len(chunk) and text.count('"') == quotes and "\\" not in text and not _named(text):
-            return text
+        try:
+            return "".join([template % row for row in chunk])
+        except TypeError:
+            # A row is too long; the careful way says which.
+            pass
     return _with_care(spec, template, chunk)
 
 
@@ -109,16 +111,29 @@ def _braces(names: Sequence[str]) -> str:
 
 
 def _plain(chunk: list[Row], labels: int) -> bool:
-    """Every row is a tuple of the right length, of texts and whole numbers and at last a number."""
-    if set(map(type, chunk)) != {tuple} or set(map(len, chunk)) != {labels + 1}:
+    """Every row is a tuple of texts that need no escape, of whole numbers, and at last a finite number."""
+    if set(map(type, chunk)) != {tuple}:
         return False
-    columns = (set(map(type, map(itemgetter(i), chunk))) for i in range(labels))
-    return all(types <= _TYPES for types in columns) and set(map(type, map(itemgetter(labels), chunk))) <= _NUMBERS
+    try:
+        if not all(_unescaped(chunk, itemgetter(place)) for place in range(labels)):
+            return False
+        last = itemgetter(labels)
+        # Prometheus writes inf and nan in its own way, and a sum shows that there is one.
+        return set(map(type, map(last, chunk))) <= _NUMBERS and isfinite(sum(map(last, chunk)))
+    except (IndexError, OverflowError, TypeError):
+        return False
 
 
-def _named(text: str) -> bool:
-    """A value is inf or nan, which Prometheus writes as +Inf and NaN."""
-    return "f\n" in text or "n\n" in text
+def _unescaped(chunk: list[Row], column: itemgetter[int]) -> bool:
+    """Few values are different ones, so only these are looked at; but True is equal to 1, so numbers are looked at one by one."""
+    values = set(map(column, chunk))
+    if set(map(type, values)) != {str}:
+        return set(map(type, map(column, chunk))) <= _TYPES and _clean("".join(map(str, values)))
+    return _clean("".join(values))
+
+
+def _clean(text: str) -> bool:
+    return '"' not in text and "\\" not in text and "\n" not in text
 
 
 def _with_care(spec: MetricSpec, template: str, chunk: Iterable[Row]) -> str:
