@@ -167,7 +167,8 @@ class Store:
     def _unavailable(self, error: Exception) -> StoreError:
         name = getattr(error, "sqlite_errorname", "")
         hint = next((text for prefix, text in _HINTS.items() if name.startswith(prefix)), getattr(error, "hint", ""))
-        return StoreError(f"{self.path}: {error}" if name else str(error), hint=hint.format(path=self.path))
+        hint = hint.replace("{path}", str(self.path))
+        return StoreError(f"{self.path}: {error}" if name else str(error), hint=hint)
 
 
 def _own(path: Path) -> int:
