@@ -14,6 +14,7 @@ from types import TracebackType
 
 from exporters.known import build
 from kunobs.config import load_text
+from kunobs.memory import few_arenas, few_collections
 from tests.exporter_world import exporting
 from tests.support import REPOSITORY
 
@@ -66,12 +67,15 @@ class Cells:
 
 def main() -> None:
     """Serve until stdin ends."""
+    few_arenas()
     with ExitStack() as stack:
         addresses = {}
         for name, text in json.loads(sys.stdin.readline()).items():
             exporter = build(name, load_text(text))
             stack.enter_context(exporter.running())
             addresses[name] = stack.enter_context(exporting(exporter)).address
+        # As `kunobs exporter` does, for its memory is judged.
+        few_collections()
         print(json.dumps(addresses), flush=True)
         sys.stdin.read()
 
