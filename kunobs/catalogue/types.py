@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-MetricType = Literal["counter", "gauge", "histogram", "info"]
+MetricType = Literal["counter", "gauge", "histogram", "info", "summary", "untyped"]
+"""The last two only of other programs."""
 Origin = Literal["own", "third_party", "planned"]
 
 
@@ -31,6 +32,8 @@ class MetricSpec:
     origin: Origin = "own"
     evidence: str = ""
     buckets: tuple[float, ...] = ()
+    attached: tuple[str, ...] = ()
+    """Labels that the program does not write and our scrape configuration gives its targets, beside job and instance."""
 
     @property
     def label_names(self) -> tuple[str, ...]:

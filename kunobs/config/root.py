@@ -15,6 +15,7 @@ from kunobs.config.fanout import FanoutConfig
 from kunobs.config.indexer import IndexerConfig
 from kunobs.config.kafka import KafkaConfig
 from kunobs.config.log import LogConfig
+from kunobs.config.monitoring import MonitoringConfig
 from kunobs.config.noc.root import NocConfig
 from kunobs.config.server import ServerConfig
 from kunobs.config.source import SourceConfig
@@ -38,6 +39,7 @@ class Config(Section):
     indexer: IndexerConfig = section(IndexerConfig)
     noc: NocConfig = section(NocConfig)
     exporters: ExportersConfig = section(ExportersConfig)
+    monitoring: MonitoringConfig = section(MonitoringConfig)
 
     _notes: tuple[str, ...] = PrivateAttr(())
 

@@ -1,0 +1,68 @@
+"""A rule as Prometheus reads it, and how it is made of a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from alert_rules.texts import template
+from kunobs.catalogue.signal import Recording, Signal
+
+RUNBOOKS = "docs/runbooks"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where runbooks and dashboards are: addresses without a slash at the end, empty where there are none."""
+
+    runbooks: str = ""
+    dashboards: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One alerting rule."""
+
+    alert: str
+    expr: str
+    wait: str
+    keep: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """As in a rule file."""
+        made: dict[str, Any] = {"alert": self.alert, "expr": self.expr}
+        if self.wait != "0m":
+            made["for"] = self.wait
+        if self.keep:
+            made["keep_firing_for"] = self.keep
+        return made | {"labels": dict(self.labels), "annotations": dict(self.annotations)}
+
+
+def rule_of(system: str, signal: Signal, links: Links) -> Rule:
+    """The rule; its annotations are the ones that `annotations_of` names."""
+    texts = {
+        "summary": signal.title.en,
+        "description": signal.description.en,
+        "impact": signal.impact.en,
+        "summary_zh": signal.title.zh,
+        "description_zh": signal.description.zh,
+        "impact_zh": signal.impact.zh,
+    }
+    annotations = {name: template(text, signal.unit) for name, text in texts.items()}
+    if links.runbooks:
+        annotations["runbook_url"] = f"{links.runbooks}/{page_of(system, signal)}"
+    labels = {"severity": signal.severity, "component": system, "owner": signal.owner, **dict(signal.labels)}
+    return Rule(signal.alert, signal.query, signal.wait, signal.keep, labels, annotations)
+
+
+def page_of(system: str, signal: Signal) -> str:
+    """The runbook: a page of its own for what wakes somebody, an anchor on the system's page for the rest."""
+    return f"{signal.alert}.md" if signal.severity == "critical" else f"{system}.md#{signal.alert.lower()}"
+
+
+def recording_of(recording: Recording) -> dict[str, str]:
+    """As in a rule file."""
+    return {"record": recording.record, "expr": recording.expr}

@@ -1,0 +1,38 @@
+"""promtool, run over many test files at once; which of them failed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from kunobs.errors import KunobsError, UsageError
+
+_FILE = re.compile(r"^Unit Testing: +(.*)$", re.MULTILINE)
+
+
+def find() -> Path:
+    """$KUNOBS_PROMTOOL, or promtool of PATH; UsageError when there is none."""
+    found = os.environ.get("KUNOBS_PROMTOOL") or shutil.which("promtool")
+    if not found:
+        raise UsageError(
+            "promtool is not installed", hint="apt-get install prometheus, or set KUNOBS_PROMTOOL=/path/of/promtool"
+        )
+    return Path(found)
+
+
+def failures(promtool: Path, files: Sequence[Path]) -> dict[Path, str]:
+    """What promtool says of each test file that did not pass."""
+    done = subprocess.run(
+        [promtool, "test", "rules", *files],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    parts = _FILE.split(done.stdout)
+    said = dict(zip(parts[1::2], parts[2::2], strict=True))
+    missing = {str(file) for file in files} - said.keys()
+    if missing:
+        raise KunobsError(f"promtool said nothing of {sorted(missing)[0]}: {done.stdout[-500:]}")
+    return {Path(name): text.strip() for name, text in said.items() if text.strip() != "SUCCESS"}

@@ -1,0 +1,71 @@
+"""The rule and test files of all alerts: one of each for every alert, for promtool evaluates all rules for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alert_rules.case import Case
+from alert_rules.cases import CASES
+from alert_rules.model import Links, Rule, rule_of
+from alert_rules.texts import rendered
+from alert_rules.timeline import promtool_tests
+from alert_rules.yaml import dump
+from kunobs.catalogue.known import KNOWN
+from kunobs.catalogue.signal import Signal
+from kunobs.catalogue.signals import SIGNALS
+from kunobs.catalogue.types import MetricSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An alert with all that belongs to it."""
+
+    system: str
+    signal: Signal
+    case: Case
+
+    def rule(self, links: Links = Links()) -> Rule:  # noqa: B008 - frozen
+        """As it is shipped."""
+        return rule_of(self.system, self.signal, links)
+
+
+def entries() -> Iterator[Entry]:
+    """Every alert of the catalogue, in its order. KeyError names the one without a case."""
+    for system, signals in SIGNALS.items():
+        for signal in signals:
+            yield Entry(system, signal, CASES[signal.alert])
+
+
+def rule_file(name: str, rules: Iterable[Rule]) -> str:
+    """A file of one group."""
+    return dump({"groups": [{"name": name, "rules": [rule.document() for rule in rules]}]})
+
+
+def expected(entry: Entry, rule: Rule) -> dict[str, Any]:
+    """The labels and annotations of the alert when its case fires."""
+    signal, case = entry.signal, entry.case
+    texts = {
+        "summary": signal.title.en,
+        "description": signal.description.en,
+        "impact": signal.impact.en,
+        "summary_zh": signal.title.zh,
+        "description_zh": signal.description.zh,
+        "impact_zh": signal.impact.zh,
+    }
+    shown = {name: rendered(text, signal.unit, case.labels, case.value) for name, text in texts.items()}
+    others = {name: text for name, text in rule.annotations.items() if name not in texts}
+    # What the case says wins over a label that is a template.
+    return {"exp_labels": {**rule.labels, **case.labels}, "exp_annotations": shown | others}
+
+
+def unit_test_file(entry: Entry, rule: Rule, rule_files: Iterable[str], known: Mapping[str, MetricSpec] = KNOWN) -> str:
+    """The unit tests of one alert."""
+    return dump(
+        {
+            "rule_files": list(rule_files),
+            "evaluation_interval": "1m",
+            "tests": promtool_tests(rule, entry.case, expected(entry, rule), known),
+        }
+    )

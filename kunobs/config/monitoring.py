@@ -1,0 +1,125 @@
+"""`monitoring:` what `kunobs generate prometheus|alertmanager|blackbox` makes configurations for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from kunobs.catalogue.jobs import JOBS
+from kunobs.config.base import Conflict, Flag, Section, Text, Whole, section, wrong
+from kunobs.config.noc.texts import HttpUrl
+from kunobs.config.quantities import Duration, Size
+from kunobs.config.texts import Broker, Distinct
+
+_WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}")
+
+
+def _word(text: str) -> str:
+    if not _WORD.fullmatch(text):
+        raise wrong(text, "is no name", "letters, digits, . _ - and at most 63, as in eu-1")
+    return text
+
+
+def _job(name: str) -> str:
+    if name not in JOBS:
+        raise wrong(name, "is no job of the catalogue", f"known are {', '.join(sorted(JOBS))}")
+    return name
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or ".." in text.split("/"):
+        raise wrong(text, "is no absolute path", "write /data/prometheus")
+    return text
+
+
+Word = Annotated[Text, AfterValidator(_word)]
+JobName = Annotated[Text, AfterValidator(_job)]
+AbsolutePath = Annotated[Text, AfterValidator(_path)]
+
+
+class StorageConfig(Section):
+    """Where each Prometheus keeps its data: a folder of its node (HostPath), bounded by size."""
+
+    path: AbsolutePath = Field(default="/data/prometheus", description="Folder on the node, mounted into the pod.")
+    retention: Duration = Field(default=15 * 86400.0, ge=3600, description="Older samples are deleted.")
+    retention_size: Size = Field(
+        default=80 << 30,
+        ge=1 << 30,
+        description="The oldest blocks are deleted above this: at most 80 % of the disk, for the log of writes is not counted.",
+    )
+
+
+class LimitsConfig(Section):
+    """What one target of a tenant may bring; over it, its scrape fails and nobody else's."""
+
+    samples: Whole = Field(default=20_000, ge=1, description="Samples of one scrape.")
+    targets: Whole = Field(default=2_000, ge=1, description="Targets of the tenants' job.")
+    labels: Whole = Field(default=32, ge=4, description="Labels of one series.")
+    label_name_length: Whole = Field(default=64, ge=8, description="Characters of a label's name.")
+    label_value_length: Whole = Field(default=256, ge=16, description="Characters of a label's value.")
+    body_size: Size = Field(default=16 << 20, ge=1 << 16, description="Bytes of one answer.")
+
+
+class RemoteWriteConfig(Section):
+    """A second engine, when one machine is outgrown."""
+
+    kind: Literal["none", "victoriametrics", "mimir", "thanos"] = Field(
+        default="none",
+        description="How it tells the replicas of a pair apart: victoriametrics deduplicates equal series (start it with "
+        "-dedup.minScrapeInterval), mimir wants cluster and __replica__, thanos drops `replica` at the query.",
+    )
+    url: HttpUrl = Field(default="", description="Where samples are written to.")
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """One without the other."""
+        if (self.kind == "none") != (not self.url):
+            yield Conflict(("url", "kind"), "and kind belong together", "give both, or kind none and no url")
+
+
+class MonitoringConfig(Section):
+    """The redundant Prometheus and Alertmanager: what `kunobs generate` makes configurations for."""
+
+    cluster: Word = Field(default="kubernetes", description="The external label `cluster` of everything.")
+    replicas: Annotated[tuple[Word, ...], Distinct] = Field(
+        default=("a", "b"),
+        min_length=1,
+        max_length=8,
+        description="Prometheus servers that all scrape the same; each is a file.",
+    )
+    scrape_interval: Duration = Field(
+        default=30.0,
+        ge=5,
+        le=300,
+        description="How often targets are scraped; the rules' windows are made for 30s to 60s.",
+    )
+    evaluation_interval: Duration = Field(default=30.0, ge=5, le=300, description="How often rules are evaluated.")
+    rules: tuple[Text, ...] = Field(
+        default=("/etc/prometheus/rules/*.yaml",), description="Where Prometheus finds the rule files."
+    )
+    alertmanagers: Annotated[tuple[Broker, ...], Distinct] = Field(
+        default=(),
+        description="host:port of every Alertmanager; each Prometheus sends to all, never through a load balancer.",
+    )
+    relays: Annotated[tuple[HttpUrl, ...], Distinct] = Field(
+        default=(), description="Addresses of `kunobs noc`, to which the Alertmanagers post."
+    )
+    integration: Word = Field(default="prod", description="The entry of noc.integrations that they post to.")
+    token_file: AbsolutePath = Field(
+        default="/etc/alertmanager/noc.token", description="On the Alertmanagers, the integration's token."
+    )
+    targets: Mapping[JobName, Annotated[tuple[Broker, ...], Distinct]] = Field(
+        default={}, description="Job -> host:port of its targets, for those that Kubernetes does not find."
+    )
+    kubernetes: Flag = Field(
+        default=True, description="Find the other jobs' targets, and the tenants' pods, by asking Kubernetes."
+    )
+    probes: HttpUrl = Field(
+        default="", description="Address of `kunobs probes`, whose /http_sd lists what is probed; empty for none."
+    )
+    blackbox: Broker = Field(default="127.0.0.1:9115", description="The blackbox_exporter that probes.")
+    storage: StorageConfig = section(StorageConfig)
+    limits: LimitsConfig = section(LimitsConfig)
+    remote_write: RemoteWriteConfig = section(RemoteWriteConfig)
