@@ -1,0 +1,52 @@
+"""`kunobs dashboards`: every panel proven in a real Prometheus."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kunobs.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, help="The dashboards of the catalogue: prove that each panel shows data.")
+
+
+@app.callback()
+def _group() -> None:
+    """More than one command is to come."""
+
+
+@app.command()
+def prove(
+    board: Annotated[list[str] | None, typer.Argument(help="Dashboards by uid; default all.")] = None,
+    port: Annotated[int, typer.Option(help="Of the Prometheus that is started for it; 0 for any free one.")] = 0,
+    every: Annotated[bool, typer.Option("--all", help="Print every panel, not only those that fail.")] = False,
+) -> None:
+    """Run every panel's query over two hours of every known metric. 0 all show data, 3 some do not."""
+    from dashboards.boards import BOARDS
+    from dashboards.prove.run import verdicts
+
+    chosen = [one for one in BOARDS if not board or one.uid in board]
+    unknown = set(board or ()) - {one.uid for one in chosen}
+    if unknown:
+        raise UsageError(f"no dashboard {sorted(unknown)[0]}", hint=f"known: {', '.join(one.uid for one in BOARDS)}")
+    found = verdicts(_tool("promtool"), _tool("prometheus"), chosen, port)
+    bad = [one for one in found if one.word != "ok" or not one.control]
+    for one in found if every else bad:
+        control = "" if one.control else ", and shows data where there is none"
+        typer.echo(f"{one.board} {one.panel}: {one.word}{control} {one.why}".rstrip())
+    typer.echo(f"{len(found) - len(bad)} of {len(found)} panels show data", err=True)
+    raise typer.Exit(3 if bad else 0)
+
+
+def _tool(name: str) -> Path:
+    """$KUNOBS_PROMETHEUS and $KUNOBS_PROMTOOL, or those of PATH."""
+    found = os.environ.get(f"KUNOBS_{name.upper()}") or shutil.which(name)
+    if not found:
+        raise UsageError(
+            f"{name} is not installed", hint=f"apt-get install prometheus, or set KUNOBS_{name.upper()}=/path/of/{name}"
+        )
+    return Path(found)

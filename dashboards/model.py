@@ -1,0 +1,133 @@
+"""Dashboards as data: what is asked, how it is shown, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kunobs.catalogue.signal import Text
+
+Kind = Literal["series", "stat", "table", "bars", "states", "heatmap"]
+WIDTH = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """PromQL, with `$variables` and `$__rate_interval`; `legend` names a series: `{{topic}}`."""
+
+    expr: str
+    legend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From this value on the colour."""
+
+    value: float | None
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a panel leads."""
+
+    title: Text
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel; `width` of 24 columns, `height` in rows of 30 pixels."""
+
+    kind: Kind
+    title: Text
+    description: Text
+    queries: tuple[Query, ...] = ()
+    unit: str = ""
+    width: int = 8
+    height: int = 8
+    steps: tuple[Step, ...] = ()
+    links: tuple[Link, ...] = ()
+    stacked: bool = False
+    states: tuple[tuple[str, str, str], ...] = ()
+    """(value, text, colour) of a number that stands for a state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Panels under a heading, side by side as long as they fit."""
+
+    title: Text
+    panels: tuple[Panel, ...]
+    collapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A choice above the panels: the values of a label of a metric, several of them or all."""
+
+    name: str
+    metric: str
+    title: Text
+    label: str = ""
+    """Of the metric; else the variable's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A dashboard. Its uid never changes: alerts and bookmarks lead to it."""
+
+    uid: str
+    title: Text
+    description: Text
+    rows: tuple[Row, ...]
+    variables: tuple[Variable, ...] = ()
+    tags: tuple[str, ...] = ()
+    refresh: str = "1m"
+    span: str = "now-3h"
+
+    @property
+    def panels(self) -> Sequence[Panel]:
+        """All of them, row by row."""
+        return [panel for row in self.rows for panel in row.panels]
+
+
+def series(title: Text, description: Text, *queries: Query, unit: str = "", width: int = 8, height: int = 8,
+           stacked: bool = False, steps: tuple[Step, ...] = ()) -> Panel:  # fmt: skip
+    """Lines over time."""
+    return Panel("series", title, description, queries, unit, width, height, steps, stacked=stacked)
+
+
+def stat(title: Text, description: Text, expr: str, *, unit: str = "", legend: str = "", width: int = 4, height: int = 4,
+         steps: tuple[Step, ...] = ()) -> Panel:  # fmt: skip
+    """One number, or one for each series."""
+    return Panel("stat", title, description, (Query(expr, legend),), unit, width, height, steps)
+
+
+def table(title: Text, description: Text, *queries: Query, unit: str = "", width: int = 12, height: int = 8) -> Panel:
+    """The labels of series and their last values."""
+    return Panel("table", title, description, queries, unit, width, height)
+
+
+def bars(title: Text, description: Text, expr: str, legend: str, *, unit: str = "", width: int = 8, height: int = 8,
+         steps: tuple[Step, ...] = ()) -> Panel:  # fmt: skip
+    """The last value of each series as a bar, for the largest few."""
+    return Panel("bars", title, description, (Query(expr, legend),), unit, width, height, steps)
+
+
+def states(title: Text, description: Text, expr: str, legend: str, states: tuple[tuple[str, str, str], ...], *,
+           width: int = 12, height: int = 6) -> Panel:  # fmt: skip
+    """A number that stands for a state, over time."""
+    return Panel("states", title, description, (Query(expr, legend),), "", width, height, states=states)
+
+
+def heatmap(
+    title: Text, description: Text, expr: str, *, unit: str = "seconds", width: int = 12, height: int = 8
+) -> Panel:
+    """A histogram over time: `sum by (le) (increase(x_bucket[$__rate_interval]))`."""
+    return Panel("heatmap", title, description, (Query(expr, "{{le}}"),), unit, width, height)
+
+
+UP_DOWN = (("0", "down", "red"), ("1", "up", "green"))
+BAD_ABOVE_0 = (Step(None, "green"), Step(1, "red"))

@@ -1,0 +1,36 @@
+"""From the catalogue to the verdicts, with a Prometheus of its own for as long as it takes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from dashboards.model import Board
+from dashboards.prove.blocks import make, running
+from dashboards.prove.macros import used
+from dashboards.prove.verdicts import Verdict, prove
+from dashboards.prove.wanted import values
+from dashboards.prove.world import world
+from kunobs.catalogue import SYSTEMS
+from kunobs.catalogue.jobs import job_of
+from kunobs.catalogue.known import KNOWN
+from kunobs.catalogue.third_party import THIRD_PARTY
+
+# Any hour will do; the same one makes the same world.
+END = 1_790_000_000
+
+
+def verdicts(promtool: Path, prometheus: Path, boards: Sequence[Board], port: int) -> list[Verdict]:
+    """Of all panels. UnavailableError when a tool does not do what it should."""
+    jobs = {
+        spec.name: job_of(program)
+        for programs in (SYSTEMS, THIRD_PARTY)
+        for program, specs in programs.items()
+        for spec in specs
+    }
+    with tempfile.TemporaryDirectory(prefix="kunobs-world-") as name:
+        folder = Path(name)
+        make(promtool, world(KNOWN, jobs, values(used(boards))), END, folder)
+        with running(prometheus, folder, port) as server:
+            return list(prove(server, boards, END))

@@ -1,0 +1,50 @@
+"""A panel for each alert: what it watches, with a line where it fires, and the way to its runbook."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dashboards.model import Link, Panel, Query, Row, Step
+from kunobs.catalogue.signal import Signal, Text
+
+_COLOURS = {"critical": "red", "warning": "orange", "info": "blue", "none": "text"}
+
+
+def alert_row(signals: tuple[Signal, ...], runbooks: str = "") -> Row:
+    """The panels of these signals, three in a line."""
+    return Row(
+        Text("告警所看的", "What the alerts watch"),
+        tuple(alert_panel(signal, runbooks) for signal in signals if signal.severity != "none"),
+        collapsed=False,
+    )
+
+
+def alert_panel(signal: Signal, runbooks: str = "") -> Panel:
+    """The expression without its comparison, and the threshold as a line."""
+    panel = Panel(
+        "series",
+        Text(f"{signal.alert} · {_plain(signal.title.zh)}", f"{signal.alert} · {_plain(signal.title.en)}"),
+        Text(f"{signal.impact.zh} {signal.action.zh}", f"{signal.impact.en} {signal.action.en}"),
+        (Query(signal.expr),),
+        signal.unit,
+        steps=_steps(signal),
+    )
+    if not runbooks:
+        return panel
+    return replace(panel, links=(Link(Text("处理手册", "Runbook"), f"{runbooks}/{signal.alert}.md"),))
+
+
+def _plain(text: str) -> str:
+    """A title whose placeholders are words, for a panel has all series."""
+    return text.replace("{", "").replace("}", "")
+
+
+def _steps(signal: Signal) -> tuple[Step, ...]:
+    colour = _COLOURS[signal.severity]
+    if signal.comparison in (">", ">="):
+        return Step(None, "green"), Step(signal.threshold, colour)
+    if signal.comparison in ("<", "<="):
+        return Step(None, colour), Step(signal.threshold, "green")
+    if signal.comparison == "==":
+        return Step(None, "green"), Step(signal.threshold, colour), Step(signal.threshold + 1e-9, "green")
+    return Step(None, colour), Step(signal.threshold, "green"), Step(signal.threshold + 1e-9, colour)

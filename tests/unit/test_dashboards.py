@@ -1,0 +1,196 @@
+"""Every dashboard as Grafana gets it: structure, places, variables, units, words; the same bytes on every run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from itertools import combinations
+from typing import Any
+
+import promql_parser as promql
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from alert_rules.lint.checks import lint
+from alert_rules.lint.context import Settings
+from alert_rules.lint.source import LintRule, Source
+from dashboards.board import board_json
+from dashboards.boards import BOARDS
+from dashboards.files import dashboard_files
+from dashboards.model import Board
+from dashboards.panels import LANGUAGES, UNITS
+from dashboards.prove.macros import filled, names
+from kunobs.catalogue.known import KNOWN
+from kunobs.catalogue.signals import SIGNALS
+from tests.support import REPOSITORY
+
+each = pytest.mark.parametrize("board", BOARDS, ids=lambda one: one.uid)
+# What Grafana removed or replaced: Angular's panels, and fields of the schema of 2018.
+LEGACY_TYPES = {"graph", "singlestat", "table-old", "grafana-piechart-panel", "grafana-worldmap-panel"}
+LEGACY_KEYS = {
+    "__inputs",
+    "hideControls",
+    "rows",
+    "sharedCrosshair",
+    "style",
+    "gnetId",
+    "yaxes",
+    "xaxis",
+    "seriesOverrides",
+    "nullPointMode",
+    "aliasColors",
+}
+# Of Grafana's unit ids (packages/grafana-data/src/valueFormats/categories.ts), those that we use.
+GRAFANA_UNITS = {
+    "short", "none", "s", "ms", "bytes", "percentunit", "Bps", "cps", "reqps", "ops", "celsius", "dateTimeFromNow", "pps",
+}  # fmt: skip
+
+
+def panels(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """All of a dashboard's panels, those of collapsed rows too."""
+    return [inner for panel in document["panels"] for inner in (panel, *panel.get("panels", []))]
+
+
+def keys(value: Any) -> set[str]:
+    """Every key anywhere in a document."""
+    if isinstance(value, dict):
+        return set(value) | {key for inner in value.values() for key in keys(inner)}
+    return {key for inner in value for key in keys(inner)} if isinstance(value, list) else set()
+
+
+@each
+def test_it_loads_in_grafanas_own_models(board: Board) -> None:
+    """In both languages; nothing is lost or changed on the way through, and a second round changes nothing at all."""
+    for language in LANGUAGES:
+        document = board_json(board, language)
+        once = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(document)))
+        twice = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(once)))
+        assert once == twice
+        assert not list(lost(document, once))
+
+
+def lost(ours: Any, theirs: Any, path: str = "") -> Any:
+    """What is in ours and not, or otherwise, in theirs."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key, value in ours.items():
+            if key not in theirs:
+                yield f"{path}/{key}"
+            else:
+                yield from lost(value, theirs[key], f"{path}/{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for place, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            yield from lost(one, other, f"{path}/{place}")
+    elif ours != theirs:
+        yield f"{path}: {ours!r} {theirs!r}"
+
+
+@each
+def test_nothing_is_of_an_old_grafana(board: Board) -> None:
+    """No Angular panel, no field that current versions ignore, no string for a data source."""
+    document = board_json(board)
+    assert document["schemaVersion"] >= 39
+    assert not LEGACY_TYPES & {panel["type"] for panel in panels(document)}
+    assert not LEGACY_KEYS & keys(document)
+    for panel in panels(document):
+        for target in panel.get("targets", []):
+            assert target["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+
+
+@each
+def test_panels_have_places_of_their_own(board: Board) -> None:
+    """Inside 24 columns, none on another, ids once."""
+    document = board_json(board)
+    ids = [panel["id"] for panel in panels(document)]
+    assert len(set(ids)) == len(ids)
+    grids = [panel["gridPos"] for panel in document["panels"]]
+    for grid in grids:
+        assert 0 <= grid["x"] < grid["x"] + grid["w"] <= 24
+    for one, other in combinations(grids, 2):
+        apart = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        assert apart or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"], (one, other)
+
+
+@each
+def test_every_variable_is_used_and_every_use_defined(board: Board) -> None:
+    """Its values come from a label that its metric has."""
+    used = {name for panel in board.panels for query in panel.queries for name in names(query.expr)}
+    assert used == {variable.name for variable in board.variables}
+    for variable in board.variables:
+        spec = KNOWN[variable.metric]
+        assert (variable.label or variable.name) in {*spec.label_names, *spec.attached, "job", "instance"}
+
+
+@each
+def test_words(board: Board) -> None:
+    """Both languages, a description that is no repetition, no title twice; numbers of rows."""
+    titles = [panel.title.en for panel in board.panels]
+    assert len(set(titles)) == len(titles)
+    for panel in board.panels:
+        assert panel.unit in UNITS
+        assert UNITS[panel.unit] in GRAFANA_UNITS
+        for text in (panel.title, panel.description):
+            assert text.zh.strip()
+            assert text.en.strip()
+            assert not re.search("[\u4e00-\u9fff]", text.en), text.en
+        assert panel.description.en != panel.title.en
+        assert re.search("[\u4e00-\u9fff]", panel.description.zh), panel.description.zh
+
+
+@each
+def test_queries_have_nothing_that_lint_finds(board: Board) -> None:
+    """Names, labels, matching, counters and gauges, as of a recording rule; windows are Grafana's."""
+    for panel in board.panels:
+        for query in panel.queries:
+            text = filled(query.expr, board)
+            rule = LintRule(Source(board.uid, [text]), "g", 0, "a:b:c", False, text, 1, 1, 1)
+            # `.*` stands for "All".
+            said = [one for one in lint([rule], Settings(known=KNOWN, scrape_interval=30)) if one.check != "matcher"]
+            assert not said, "\n".join(one.render() for one in said)
+            promql.parse(text)
+
+
+def test_there_are_enough_of_them() -> None:
+    """Uids once, kun-…; one per system with alerts, and the three that belong to no system."""
+    uids = [board.uid for board in BOARDS]
+    assert len(set(uids)) == len(uids)
+    assert all(re.fullmatch(r"kun-[a-z]+", uid) for uid in uids)
+    assert {"kun-overview", "kun-oncall", "kun-tenant"} <= set(uids)
+
+
+def test_every_alert_has_its_panel_and_its_line() -> None:
+    """With the very expression of the rule, and a step at its threshold."""
+    shown = {panel.title.en.partition(" ")[0]: panel for board in BOARDS for panel in board.panels}
+    for signals in SIGNALS.values():
+        for signal in signals:
+            if signal.severity != "none":
+                panel = shown[signal.alert]
+                assert [query.expr for query in panel.queries] == [signal.expr]
+                assert signal.threshold in [step.value for step in panel.steps]
+
+
+def test_links_lead_to_runbooks() -> None:
+    """Where they are asked for."""
+    text = dashboard_files("en", "https://runbooks.example")["kun-kafka.json"]
+    assert "https://runbooks.example/KunKafkaDiskFull.md" in text
+    assert "https://runbooks.example/kafka.md#kunkafkadiskfilling" in text
+    assert "runbooks" not in dashboard_files("en")["kun-kafka.json"]
+
+
+def test_the_same_bytes_under_another_hash_seed() -> None:
+    """Files are compared by people and by git."""
+    code = "import hashlib; from dashboards.files import dashboard_files; from alert_rules.files import rule_files; from alert_rules.model import Links; print(hashlib.sha256(repr([dashboard_files('zh'), dashboard_files('en', 'x'), rule_files(Links(), tests=True)]).encode()).hexdigest())"
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            cwd=REPOSITORY,
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("0", "1", "4242")
+    }
+    assert len(seen) == 1
