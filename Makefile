@@ -42,6 +42,7 @@ chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=, KILLS=, SCRAPES=)
 
 prove: .venv/.dev ## Writes the verdict matrices in docs/proof
 	PROVE=1 $(BIN)/python -m pytest -q tests/integration/test_noc_faults.py tests/platform/test_exporter_faults.py
+	PROVE=1 $(BIN)/python -m pytest -q tests/platform/test_alert_rules.py tests/platform/test_dashboards.py
 
 bench: bench-pipeline bench-noc bench-exporters ## Every benchmark
 
@@ -67,6 +68,7 @@ format: .venv/.dev ## Format the code
 docs: .venv/.dev ## Write the generated docs again
 	$(BIN)/python -m kunobs.catalogue.docs > docs/metrics.md
 	$(BIN)/python -m kunobs.config.docs > docs/config.md
+	$(BIN)/python -m alert_rules.runbooks docs/runbooks
 
 constraints: .venv/.dev ## Pin the dependencies again
 	$(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-options --no-header --extra all --all-build-deps -o constraints.txt pyproject.toml

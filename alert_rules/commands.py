@@ -35,7 +35,8 @@ def lint(
     for finding in findings:
         typer.echo(finding.render())
     broken = [finding for finding in findings if finding.check in ("yaml", "syntax")]
-    typer.echo(f"{count} rules, {len(findings)} findings" if count or findings else "no rules found", err=True)
+    rules, found = "rule" if count == 1 else "rules", "finding" if len(findings) == 1 else "findings"
+    typer.echo(f"{count} {rules}, {len(findings)} {found}" if count or findings else "no rules found", err=True)
     raise typer.Exit(1 if broken or not count else 3 if findings else 0)
 
 

@@ -20,9 +20,72 @@ class Edge:
     targets: tuple[str, ...]
     equal: tuple[str, ...]
     why: str
+    only: str = ""
+    """A matcher that the targets must meet too: `job="kunobs-fanout"`."""
 
 
-EXPLAINED: tuple[Edge, ...] = ()
+_LAGS = ("KunPipelineLagSeconds", "KunPipelineLagGrowing", "KunPipelineCommitsStand")
+_REDIS = ("namespace", "name")
+_OF_REDIS = (
+    "KunRedisNoMaster", "KunRedisSentinelsDisagree", "KunRedisNoQuorum", "KunRedisReplicasDown", "KunRedisReplicaLag",
+    "KunRedisSlotsUnserved", "KunRedisClusterNotOk", "KunRedisClusterMapsDiffer", "KunRedisNodesUnanswering",
+    "KunRedisDeclaredDifference",
+)  # fmt: skip
+EXPLAINED: tuple[Edge, ...] = (
+    # Logs
+    Edge("KunKafkaOfflinePartitions", ("KunKafkaUnderReplicated", "KunKafkaBrokerMissing"), ("kafka_cluster",),
+         "without a leader is more than without a replica"),
+    Edge("KunKafkaLogDirOffline", ("KunKafkaUnderReplicated",), ("kafka_cluster",), "the disk's replicas are those that are missing"),
+    Edge("KunKafkaOfflinePartitions", ("KunFanoutCheckpointLag", "KunFanoutAborts", "KunFanoutBeginsAgain", *_LAGS), (),
+         "both legs wait for the partitions"),
+    Edge("KunPipelineNotReady", ("KunPipelineNoPartitions", "KunPipelinePaused", *_LAGS), ("job",), "it does not run"),
+    Edge("KunFanoutCheckpointLag", ("KunPipelineLagSeconds", "KunPipelineLagGrowing"), (), "the same lag, from outside",
+         only='job="kunobs-fanout"'),
+    Edge("KunElasticsearchDown", ("KunIndexerBulkFailing", "KunIndexerWindowCollapsed", "KunIndexerRolloversFail", "KunLogsNotIndexed"),
+         (), "nothing can be indexed"),
+    Edge("KunElasticsearchRed", ("KunIndexerBulkFailing", "KunIndexerWindowCollapsed", "KunIndexerRolloversFail", "KunLogsNotIndexed"),
+         (), "a part of the indices takes nothing"),
+    Edge("KunElasticsearchDown", _LAGS, (), "the indexer waits for it", only='job="kunobs-indexer"'),
+    Edge("KunLogsCanaryReaderDown", ("KunLogsCanaryUnseen", "KunLogsCanaryMissing", "KunLogsCanarySlow"), ("hop",), "nobody looks there"),
+    Edge("KunLogsCanaryNotWritten", ("KunLogsCanaryUnseen", "KunLogsCanaryMissing"), (), "there is nothing to see"),
+    Edge("KunLogsCanaryUnseen", ("KunLogsCanaryMissing", "KunLogsCanarySlow"), ("hop",), "all of them are missing"),
+    # Image registry, Redis, CI
+    Edge("KunRegistryDown",
+         ("KunRegistryDegraded", "KunRegistryProbeFailing", "KunRegistryReplicationSlow", "KunRegistryCanaryLost", "KunRegistryCanaryOld",
+          "KunRegistryReadsFailing", "KunRegistryTagsNotRead", "KunRegistryDigestsNotRead"), (), "nothing of it answers"),
+    Edge("KunRegistryDegraded", ("KunRegistryCanaryOld",), (), "the canary cannot be pushed"),
+    Edge("KunRedisDown", _OF_REDIS, _REDIS, "nothing of it answers"),
+    Edge("KunRedisNoMaster", ("KunRedisSentinelsDisagree", "KunRedisReplicasDown", "KunRedisReplicaLag", "KunRedisClusterNotOk"), _REDIS,
+         "there is nobody to follow"),
+    Edge("KunRedisSplitBrain", ("KunRedisSentinelsDisagree", "KunRedisClusterMapsDiffer", "KunRedisDeclaredDifference"), _REDIS,
+         "two masters are what they disagree on"),
+    Edge("KunRedisSlotsUnserved", ("KunRedisClusterNotOk",), _REDIS, "that is why"),
+    Edge("KunCiWebhookGap", ("KunCiWebhooksMissed", "KunCiJobsLost", "KunCiReconcileOld"), (), "no webhook comes at all"),
+    # Nodes and network
+    Edge("KunNodesDownTogether", ("KunNodesNotReady", "KunNodeDown", "KunNodeNotReady", "KunKubeletDown"), (), "many at once have one cause"),
+    Edge("KunNodesNotReady", ("KunNodeNotReady", "KunKubeletDown"), (), "many at once have one cause"),
+    Edge("KunNodeDiskFull", ("KunNodeDiskFilling",), ("instance", "mountpoint"), "the same, and worse"),
+    Edge("KunProxiesStuckTogether", ("KunProxySyncStuck",), (), "many at once have one cause"),
+    Edge("KunFelixFailingTogether", ("KunFelixDataplaneFailing",), (), "many at once have one cause"),
+    Edge("KunBGPSessionsDown", ("KunBGPSessionDown", "KunECMPWidthLow"), (), "many at once have one cause"),
+    Edge("KunDNSDown", ("KunDNSServfail", "KunDNSForwardBroken", "KunDNSLatency"), (), "nobody answers"),
+    Edge("KunDNSForwardBroken", ("KunDNSServfail", "KunDNSUpstreamUnhealthy"), (), "that is why"),
+    Edge("KunProbesFailingTogether", ("KunProbeFailing",), ("module",), "many at once have one cause"),
+    Edge("KunIPFamilyDown", ("KunDualStackHalfDown",), ("ip_family",), "many at once have one cause"),
+    Edge("KunCertificateNearlyExpired", ("KunCertificateExpiring",), ("namespace", "service"), "the same, and worse"),
+    Edge("KunIstioControlPlaneDown", ("KunIstioPushSlow", "KunIstioConfigRejected"), (), "it pushes nothing"),
+    # Storage and control plane
+    Edge("KunCephPGUnavailable", ("KunCephHealthError", "KunCephPGDegradedLong", "KunCephSlowOps", "KunCephRBDWriteSlow"), ("job",),
+         "the health error is this"),
+    Edge("KunEtcdNoLeader",
+         ("KunEtcdProposalsFailing", "KunEtcdProposalsPending", "KunEtcdLeaderChanges", "KunApiserverErrors", "KunApiserverSlow",
+          "KunControlPlaneNoLeader"), (), "nothing can be written to the cluster"),
+    Edge("KunApiserverDown", ("KunControlPlaneNoLeader", "KunApiserviceUnavailable", "KunAdmissionWebhookFailing"), (), "nobody can renew a lease"),
+    # Monitoring
+    Edge("KunPrometheusReplicaMissing", ("KunPrometheusReplicasDiverge",), ("job",), "there is only one"),
+    Edge("KunAlertmanagerReplicaMissing", ("KunAlertmanagerClusterSplit", "KunAlertmanagerPeersFailed"), (), "that is who is missing"),
+    Edge("KunExporterCollectorStuck", ("KunExporterCollectorFails",), ("instance", "exporter", "collector"), "that is why"),
+)  # fmt: skip
 
 
 def edges() -> tuple[Edge, ...]:
@@ -48,7 +111,7 @@ def inhibit_rules() -> list[dict[str, Any]]:
     return [
         {
             "source_matchers": [f'alertname="{edge.source}"'],
-            "target_matchers": [f'alertname=~"{"|".join(edge.targets)}"'],
+            "target_matchers": [f'alertname=~"{"|".join(edge.targets)}"', *([edge.only] if edge.only else [])],
             "equal": list(edge.equal),
         }
         for edge in edges()

@@ -71,7 +71,8 @@ def ago(seconds: float) -> datetime:
 class Alertmanager:
     """One that posts to `webhook_url`; a context manager that starts and in the end kills it. Its data outlives a kill.
 
-    `peers` are the cluster's other members; None for an Alertmanager that knows of none. `route` are settings of the root route.
+    `peers` are the cluster's other members; None for an Alertmanager that knows of none. `route` are settings of the root route,
+    `config` is a whole configuration instead.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Alertmanager:
         *,
         max_alerts: int = 0,
         peer_timeout: str = "500ms",
+        config: dict[str, Any] | None = None,
         **route: Any,
     ) -> None:
         folder.mkdir()
@@ -99,7 +101,7 @@ class Alertmanager:
             "max_alerts": max_alerts,
             "http_config": {"authorization": {"type": "Bearer", "credentials": TOKEN}},
         }
-        config = {
+        config = config or {
             "route": {"receiver": "kunobs"} | _SHORT | route,
             "receivers": [{"name": "kunobs", "webhook_configs": [webhook]}],
         }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 
 import promql_parser as promql
 import pytest
 
+from alert_rules import runbooks
 from alert_rules.cases import CASES
 from alert_rules.lint.checks import lint
 from alert_rules.lint.context import Context, Settings
@@ -143,13 +145,24 @@ def test_queries_of_runbooks_are_known(page: object) -> None:
     queries = re.findall(r"```promql\n(.*?)```", text, re.DOTALL)
     assert queries
     for query in queries:
-        source = rule_file("g", [])
-        del source
-        import json
-
         rules, broken = parse(
             "q", json.dumps({"groups": [{"name": "g", "rules": [{"record": "a:b:c", "expr": query}]}]})
         )
         said = [one for one in lint(rules, STRICT) if one.check in ("syntax", "name", "matching", "rate-gauge")]
         assert not broken
         assert not said, "\n".join(one.render() for one in said)
+
+
+def test_the_pages_that_are_made_are_current() -> None:
+    """`make docs` writes them."""
+    for name, text in runbooks.pages().items():
+        assert (RUNBOOKS / name).read_text() == text, f"{name}: run make docs"
+
+
+@each
+def test_a_runbook_link_leads_somewhere(entry: Entry) -> None:
+    """To a page, and on it to a heading, as a browser finds it."""
+    page, _, anchor = page_of(entry.system, entry.signal).partition("#")
+    text = (RUNBOOKS / page).read_text()
+    headings = {line[3:].strip().lower() for line in text.splitlines() if line.startswith("## ")}
+    assert not anchor or anchor in headings
