@@ -42,7 +42,7 @@ chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=, KILLS=, SCRAPES=)
 
 prove: .venv/.dev ## Writes the verdict matrices in docs/proof
 	PROVE=1 $(BIN)/python -m pytest -q tests/integration/test_noc_faults.py tests/platform/test_exporter_faults.py
-	PROVE=1 $(BIN)/python -m pytest -q tests/platform/test_alert_rules.py tests/platform/test_dashboards.py
+	PROVE=1 $(BIN)/python -m pytest -q tests/platform/test_alert_rules.py tests/platform/test_dashboards.py tests/platform/test_rules_lint_corpus.py
 
 bench: bench-pipeline bench-noc bench-exporters ## Every benchmark
 

@@ -5,12 +5,25 @@ here=$(cd "$(dirname "$0")" && pwd)
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/kunobs/tools
 
 # One function per tool; what go_tool builds is described in the folder of its name beside this file.
-ALL=(debian filebeat prometheus_alertmanager alertmanager docker_registry prometheus)
+ALL=(debian filebeat prometheus_alertmanager alertmanager docker_registry prometheus rule_corpus)
 debian() { packages kcat postgresql chromium redis-tools; }
 filebeat() { go_tool filebeat 7.17.28 github.com/elastic/beats/v7/filebeat; }
 docker_registry() { deb docker-registry 2.8.2+ds1; }
 prometheus() { deb prometheus 2.42.0+ds; }
 prometheus_alertmanager() { deb prometheus-alertmanager 0.25.0; }
+# Public rules for the lint, pinned: a Debian package and files of Go modules with their checksums.
+rule_corpus() {
+  deb ceph-prometheus-alerts 16.2.15+ds
+  go_files rule-corpus-1 github.com/thanos-io/thanos@v0.37.2 h1:eCv5JfqM5BQ+9+hZXZPeNgsaJRxjW2uMhstacNso8ok= \
+    examples/alerts/alerts.yaml examples/alerts/rules.yaml
+  go_files rule-corpus-1 github.com/grafana/loki/v3@v3.3.2 h1:S/VODX0Ik/tP6I4sNd54kMHbvQDtWLHipDCZrGvpBUQ= \
+    production/loki-mixin-compiled/alerts.yaml production/loki-mixin-compiled/rules.yaml
+  go_files rule-corpus-1 github.com/VictoriaMetrics/VictoriaMetrics@v1.106.1 h1:r3vc3RmhZMpQ58tOvHDEzFGEKiW+3CR8UoiHrfrdg2o= \
+    deployment/docker/rules/alerts-cluster.yml deployment/docker/rules/alerts-health.yml \
+    deployment/docker/rules/alerts-vmagent.yml deployment/docker/rules/alerts-vmalert.yml \
+    deployment/docker/rules/alerts-vmauth.yml \
+    deployment/docker/vmanomaly/vmanomaly-node-exporter-preset/awesome_alerts.yml
+}
 alertmanager() {
   # Its module lacks the page that it embeds.
   go_tool alertmanager 0.34.2 github.com/prometheus/alertmanager/cmd/alertmanager \
@@ -64,6 +77,31 @@ deb() {
     dpkg -x "$name"_*.deb files && mv files "$home") || { rm -r "$work"; fail "could not get Debian's $name $version"; }
   rm -r "$work"
   say "unpacked $name $version into $home"
+}
+
+# go_files NAME MODULE@VERSION CHECKSUM FILE...: files of a Go module in the cache, named by module and file.
+go_files() {
+  local name=$1 module=$2 sum=$3
+  shift 3
+  local home=$tools/$name prefix
+  prefix=$(printf %s "${module%@*}" | tr / -)
+  need_go
+  local missing=()
+  for file in "$@"; do
+    [ -e "$home/$prefix-${file##*/}" ] || missing+=("$file")
+  done
+  [ ${#missing[@]} -gt 0 ] || { say "rules of $module are in $home"; return; }
+  local found
+  found=$(cd "$here" && GOWORK=off GOFLAGS= go mod download -json "$module") || fail "could not get $module"
+  grep -q "\"Sum\": \"$sum\"" <<<"$found" || fail "$module is not what it was: its checksum is not $sum"
+  mkdir -p "$home"
+  local folder
+  folder=$(sed -n 's/.*"Dir": "\(.*\)".*/\1/p' <<<"$found")
+  for file in "$@"; do
+    cp "$folder/$file" "$home/$prefix-${file##*/}"
+    chmod u+w "$home/$prefix-${file##*/}"
+  done
+  say "copied $# rule files of $module into $home"
 }
 
 # download PACKAGE: into this folder, whoever we are.
