@@ -23,6 +23,8 @@ rule_corpus() {
     deployment/docker/rules/alerts-vmagent.yml deployment/docker/rules/alerts-vmalert.yml \
     deployment/docker/rules/alerts-vmauth.yml \
     deployment/docker/vmanomaly/vmanomaly-node-exporter-preset/awesome_alerts.yml
+  go_files rule-corpus-1 github.com/cloudnative-pg/cloudnative-pg@v1.25.0 h1:VWqj9Hfme4rIdTZm9/SLQN97WMTXPMvZRqEs2n3tIec= \
+    docs/src/samples/monitoring/alerts.yaml
 }
 alertmanager() {
   # Its module lacks the page that it embeds.
