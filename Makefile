@@ -5,6 +5,7 @@ SEED ?= 7
 ROUNDS ?= 34
 KILLS ?= 1000
 SCRAPES ?= 1000
+FAULTS ?= 200
 
 .PHONY: help demo test unit test-platform chaos prove bench bench-pipeline bench-noc bench-exporters lint format docs constraints clean
 
@@ -35,10 +36,11 @@ test-platform: .venv/.dev ## Tier 2: installs Debian packages, builds Go tools, 
 	bash tools/install-platform.sh
 	$(BIN)/python -m pytest tests/platform tests/integration -m platform
 
-chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=, KILLS=, SCRAPES=)
+chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=, KILLS=, SCRAPES=, FAULTS=)
 	SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/integration -k "faults or chaos or crash or disk_full" -s --timeout=7200
 	SEED=$(SEED) KILLS=$(KILLS) $(BIN)/python -m pytest tests/integration/test_noc_kill.py -s --timeout=14400
 	SCRAPES=$(SCRAPES) $(BIN)/python -m pytest tests/platform/test_exporter_faults.py -s --timeout=14400
+	SEED=$(SEED) FAULTS=$(FAULTS) $(BIN)/python -m pytest tests/platform/test_ha_chaos.py -s --timeout=14400
 
 prove: .venv/.dev ## Writes the verdict matrices in docs/proof
 	PROVE=1 $(BIN)/python -m pytest -q tests/integration/test_noc_faults.py tests/platform/test_exporter_faults.py

@@ -57,5 +57,7 @@ class Case:
     """Metrics that grow though the catalogue says gauge, as kube-proxy names some."""
     external: Mapping[str, str] = field(default_factory=dict)
     """External labels of the Prometheus that evaluates it."""
+    step: int = 1
+    """Minutes between samples and evaluations: more where days are asked about."""
     window: int | None = None
     """Minutes after which a change shows; else the longest range of the query, which a comparison with yesterday has not."""

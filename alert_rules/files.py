@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from alert_rules.model import Links, Rule
-from alert_rules.suite import entries, rule_file, unit_test_file
+from alert_rules.suite import Entry, entries, rule_file, unit_test_file
+from kunobs.catalogue.signals import RECORDINGS
 
 
 def rule_files(links: Links, *, tests: bool = False, bundle: bool = False) -> dict[str, str]:
@@ -19,12 +20,21 @@ def rule_files(links: Links, *, tests: bool = False, bundle: bool = False) -> di
         if not bundle:
             files[own] = rule_file(f"kunobs.{entry.system}.{rule.alert}", [rule])
         if tests:
-            # A test reads its own rule alone, whatever is shipped.
-            where = f"../{own}"
-            if bundle:
-                where = f"{rule.alert}.yaml"
-                files[f"tests/{where}"] = rule_file(rule.alert, [rule])
-            files[f"tests/{rule.alert}.test.yaml"] = unit_test_file(entry, rule, [where])
+            files |= {
+                f"tests/{name}": text for name, text in _tests(entry, rule, "" if bundle else f"../{own}").items()
+            }
     if bundle:
         files |= {f"rules/{system}.yaml": rule_file(f"kunobs.{system}", rules) for system, rules in systems.items()}
+    for system, recordings in RECORDINGS.items():
+        files[f"rules/recording.{system}.yaml"] = rule_file(f"kunobs.{system}.recording", (), recordings)
     return files
+
+
+def _tests(entry: Entry, rule: Rule, shipped: str) -> dict[str, str]:
+    """A test reads its own rule alone, whatever is shipped beside it; what that reads is evaluated before it in one group."""
+    files: dict[str, str] = {}
+    own = shipped
+    if entry.recordings or not shipped:
+        own = f"{rule.alert}.yaml"
+        files[own] = rule_file(rule.alert, [rule], entry.recordings)
+    return files | {f"{rule.alert}.test.yaml": unit_test_file(entry, rule, [own])}

@@ -43,7 +43,9 @@ def run(promtool: Path, systems: Collection[str] = ()) -> Result:
             rule = entry.rule()
             for number, (what, signal) in enumerate(mutants(entry.signal)):
                 broken = f"{rule.alert}.{number}.yaml"
-                (folder / broken).write_text(rule_file(rule.alert, [replace(entry, signal=signal).rule()]))
+                (folder / broken).write_text(
+                    rule_file(rule.alert, [replace(entry, signal=signal).rule()], entry.recordings)
+                )
                 test = folder / f"{rule.alert}.{number}.test.yaml"
                 test.write_text(unit_test_file(entry, rule, [broken], first=_TESTS))
                 made[test] = (rule.alert, what)

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import promql_parser as promql
+
 from alert_rules.case import Case
 from alert_rules.cases import CASES
-from alert_rules.model import Links, Rule, rule_of
+from alert_rules.model import Links, Rule, recording_of, rule_of
+from alert_rules.promql import selectors
 from alert_rules.texts import rendered
 from alert_rules.timeline import promtool_tests
 from alert_rules.yaml import dump
 from kunobs.catalogue.known import KNOWN
-from kunobs.catalogue.signal import Signal
-from kunobs.catalogue.signals import SIGNALS
+from kunobs.catalogue.signal import Recording, Signal
+from kunobs.catalogue.signals import RECORDINGS, SIGNALS
 from kunobs.catalogue.types import MetricSpec
 
 
@@ -25,6 +28,12 @@ class Entry:
     system: str
     signal: Signal
     case: Case
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """The recording rules that its query reads."""
+        read = {one.name for one in selectors(promql.parse(self.signal.query))}
+        return tuple(one for one in RECORDINGS.get(self.system, ()) if one.record in read)
 
     def rule(self, links: Links = Links()) -> Rule:  # noqa: B008 - frozen
         """As it is shipped."""
@@ -38,9 +47,10 @@ def entries() -> Iterator[Entry]:
             yield Entry(system, signal, CASES[signal.alert])
 
 
-def rule_file(name: str, rules: Iterable[Rule]) -> str:
-    """A file of one group."""
-    return dump({"groups": [{"name": name, "rules": [rule.document() for rule in rules]}]})
+def rule_file(name: str, rules: Iterable[Rule], recordings: Iterable[Recording] = ()) -> str:
+    """A file of one group; recordings first, for a group is evaluated in its order."""
+    documents = [*(recording_of(one) for one in recordings), *(rule.document() for rule in rules)]
+    return dump({"groups": [{"name": name, "rules": documents}]})
 
 
 def expected(entry: Entry, rule: Rule) -> dict[str, Any]:
@@ -69,4 +79,4 @@ def unit_test_file(
 ) -> str:
     """The unit tests of one alert, or the first of them."""
     tests = promtool_tests(rule, entry.case, expected(entry, rule), known)[:first]
-    return dump({"rule_files": list(rule_files), "evaluation_interval": "1m", "tests": tests})
+    return dump({"rule_files": list(rule_files), "evaluation_interval": f"{entry.case.step}m", "tests": tests})

@@ -27,37 +27,38 @@ Expected = Mapping[str, Any]
 
 @dataclass
 class _Track:
-    """A series minute by minute, in promtool's notation."""
+    """A series step by step, in promtool's notation; a step is so many seconds."""
 
     counter: bool
+    step: int
     parts: list[str] = field(default_factory=list)
-    minute: int = 0
+    steps: int = 0
     value: float = 0.0
 
-    def phase(self, level: Level, minutes: int) -> None:
+    def phase(self, level: Level, steps: int) -> None:
         """Go on like this for so long."""
-        if minutes <= 0:
+        if steps <= 0:
             return
-        start = self.minute * MINUTE
+        start = self.steps * self.step
         match level:
             case None:
-                self.parts.append(f"_x{minutes}")
+                self.parts.append(f"_x{steps}")
             case Ago(seconds):
-                self.parts.append(f"{_number(start - seconds)}+{MINUTE}x{minutes - 1}")
+                self.parts.append(f"{_number(start - seconds)}+{self.step}x{steps - 1}")
             case Flap(one, other):
-                self.parts += [_number(one if at % 2 else other) for at in range(minutes)]
+                self.parts += [_number(one if at % 2 else other) for at in range(steps)]
             case _ if self.counter:
-                growth = level * MINUTE
-                self.parts.append(f"{_number(self.value + growth)}+{_number(growth)}x{minutes - 1}")
-                self.value += growth * minutes
+                growth = level * self.step
+                self.parts.append(f"{_number(self.value + growth)}+{_number(growth)}x{steps - 1}")
+                self.value += growth * steps
             case _:
-                self.parts.append(f"{_number(level)}x{minutes - 1}")
-        self.minute += minutes
+                self.parts.append(f"{_number(level)}x{steps - 1}")
+        self.steps += steps
 
     def restart(self) -> None:
         """The target is not there for a scrape, and forgets."""
         self.parts.append("stale")
-        self.minute += 1
+        self.steps += 1
         self.value = 0.0
 
 
@@ -79,7 +80,9 @@ def minutes(duration: str) -> int:
 def promtool_tests(rule: Rule, case: Case, expected: Expected, known: Mapping[str, MetricSpec]) -> list[dict[str, Any]]:
     """promtool's tests; `expected` are labels and annotations of the one alert."""
     window = case.window if case.window is not None else math.ceil(lookback(promql.parse(rule.expr)) / MINUTE)
-    wait, keep = minutes(rule.wait), minutes(rule.keep or "0m")
+    window, wait, keep = (
+        math.ceil(each / case.step) for each in (window, minutes(rule.wait), minutes(rule.keep or "0m"))
+    )
     before, during, after = window + SLACK, window + wait + 2 * SLACK, window + keep + 2 * SLACK
     whole = before + during + after
 
@@ -88,14 +91,19 @@ def promtool_tests(rule: Rule, case: Case, expected: Expected, known: Mapping[st
     ) -> dict[str, Any]:
         tracks = []
         for series in case.series:
-            track = _Track(_counts(series, case, known))
+            track = _Track(_counts(series, case, known), case.step * MINUTE)
             phases(track, series)
             tracks.append({"series": series.selector, "values": " ".join(track.parts)})
         evals = [
-            {"eval_time": f"{at}m", "alertname": rule.alert, "exp_alerts": alerts}
+            {"eval_time": f"{at * case.step}m", "alertname": rule.alert, "exp_alerts": alerts}
             for at, alerts in sorted(checks.items())
         ]
-        made = {"name": f"{rule.alert}: {name}", "interval": "1m", "input_series": tracks, "alert_rule_test": evals}
+        made = {
+            "name": f"{rule.alert}: {name}",
+            "interval": f"{case.step}m",
+            "input_series": tracks,
+            "alert_rule_test": evals,
+        }
         return made | ({"external_labels": dict(case.external)} if case.external else {})
 
     def fires(track: _Track, series: Series) -> None:

@@ -23,7 +23,7 @@ def alert_panel(signal: Signal, runbooks: str = "") -> Panel:
     """The expression without its comparison, and the threshold as a line."""
     panel = Panel(
         "series",
-        Text(f"{signal.alert} · {_plain(signal.title.zh)}", f"{signal.alert} · {_plain(signal.title.en)}"),
+        Text(f"{signal.alert} · {plain(signal.title.zh)}", f"{signal.alert} · {plain(signal.title.en)}"),
         Text(f"{signal.impact.zh} {signal.action.zh}", f"{signal.impact.en} {signal.action.en}"),
         (Query(signal.expr),),
         signal.unit,
@@ -34,7 +34,7 @@ def alert_panel(signal: Signal, runbooks: str = "") -> Panel:
     return replace(panel, links=(Link(Text("处理手册", "Runbook"), f"{runbooks}/{signal.alert}.md"),))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A title whose placeholders are words, for a panel has all series."""
     return text.replace("{", "").replace("}", "")
 

@@ -5,11 +5,17 @@ here=$(cd "$(dirname "$0")" && pwd)
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/kunobs/tools
 
 # One function per tool; what go_tool builds is described in the folder of its name beside this file.
-ALL=(debian filebeat prometheus_alertmanager alertmanager docker_registry prometheus rule_corpus)
+ALL=(debian filebeat prometheus_alertmanager alertmanager docker_registry prometheus prometheus_newest victoria_metrics rule_corpus)
 debian() { packages kcat postgresql chromium redis-tools; }
 filebeat() { go_tool filebeat 7.17.28 github.com/elastic/beats/v7/filebeat; }
 docker_registry() { deb docker-registry 2.8.2+ds1; }
 prometheus() { deb prometheus 2.42.0+ds; }
+# Without the clouds' service discoveries, which are most of its size; and without its page.
+prometheus_newest() {
+  go_tags=netgo,remove_all_sd,enable_kubernetes_sd,enable_http_sd,enable_dns_sd go_tool prometheus 3.16.0 \
+    "github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool"
+}
+victoria_metrics() { deb victoria-metrics 1.79.5+ds1; }
 prometheus_alertmanager() { deb prometheus-alertmanager 0.25.0; }
 # Public rules for the lint, pinned: a Debian package and files of Go modules with their checksums.
 rule_corpus() {
@@ -109,12 +115,13 @@ go_files() {
 # download PACKAGE: into this folder, whoever we are.
 download() { apt-get download -qq -o APT::Sandbox::User=root "$1"; }
 
-# go_tool NAME VERSION PACKAGE [LACKING]: builds PACKAGE with tools/NAME/go.mod and go.sum as they stand; LACKING is a
-# file that it embeds and no module has, an empty one is put in its place.
+# go_tool NAME VERSION "PACKAGE..." [LACKING]: builds them with tools/NAME/go.mod and go.sum as they stand, and with the tags
+# in $go_tags; LACKING is a file that one embeds and no module has, an empty one is put in its place.
 go_tool() {
-  local name=$1 version=$2 package=$3 lacking=${4:-}
+  local name=$1 version=$2 lacking=${4:-} packages
+  read -ra packages <<<"$3"
   local home=$tools/$name-$version source=$here/$name
-  local flags=(-mod=readonly -trimpath -buildvcs=false -ldflags "-s -w")
+  local flags=(-mod=readonly -trimpath -buildvcs=false -ldflags "-s -w" ${go_tags:+-tags "$go_tags"})
   need_go
   local inputs
   inputs=$({ cat "$here/$name/go.mod" "$here/$name/go.sum"; go env GOVERSION GOOS GOARCH; echo "${flags[@]}" ${lacking:+"$lacking"}; } | sha256sum)
@@ -137,12 +144,15 @@ go_tool() {
     mkdir -p "$source/vendor/${lacking%/*}"
     : >"$source/vendor/$lacking"
   fi
-  (cd "$source" && nice -n 5 go build "${flags[@]}" -o "$home/$name.new" "$package") ||
+  rm -rf "$home/new"
+  mkdir "$home/new"
+  (cd "$source" && nice -n 5 go build "${flags[@]}" -o "$home/new/" "${packages[@]}") ||
     fail "could not build $name $version"
   [ -z "$lacking" ] || rm -r "$source"
   # In this order, a build that is cut short is never taken for a finished one.
   rm -f "$home/inputs.sha256"
-  mv "$home/$name.new" "$home/$name"
+  mv "$home"/new/* "$home/"
+  rmdir "$home/new"
   echo "$inputs" >"$home/inputs.sha256"
   say "built $name $version in $((SECONDS - began)) s"
 }

@@ -30,6 +30,7 @@ from alert_rules.cases import (
     probes,
     redis,
     registry,
+    slo,
     tenancy,
     workloads,
 )
@@ -59,6 +60,7 @@ CASES: Mapping[str, Case] = {
     **probes.CASES,
     **redis.CASES,
     **registry.CASES,
+    **slo.CASES,
     **tenancy.CASES,
     **workloads.CASES,
 }

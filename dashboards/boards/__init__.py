@@ -26,6 +26,7 @@ from dashboards.boards import (
     probes,
     redis,
     registry,
+    slo,
     tenancy,
     tenant,
     workloads,
@@ -35,6 +36,7 @@ from dashboards.model import Board
 BOARDS: tuple[Board, ...] = (
     overview.BOARD,
     oncall.BOARD,
+    slo.BOARD,
     tenant.BOARD,
     pipeline.BOARD,
     logs.BOARD,

@@ -57,15 +57,30 @@ def _free() -> int:
         return port
 
 
+def record(promtool: Path, rules: str, url: str, end: int, span: int, folder: Path) -> None:
+    """Blocks of what recording rules would have recorded, asked of a running Prometheus. UnavailableError when promtool refuses."""
+    file = folder / "recording.yml"
+    file.write_text(rules)
+    done = subprocess.run(
+        [
+            promtool, "tsdb", "create-blocks-from", "rules", f"--start={end - span}", f"--end={end}", f"--url={url}",
+            "--eval-interval=60s", f"--output-dir={folder / 'data'}", file,
+        ],
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise UnavailableError(f"promtool records nothing: {done.stderr[-500:]}")
+
+
 class Server:
     """What is asked of a running Prometheus."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
 
     def ask(self, path: str, **parameters: str | int | float) -> Any:
         """The data of an answer. ValueError says what Prometheus has against the query."""
-        address = f"{self._url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        address = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
             with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - an address of ours
                 return json.load(answer)["data"]
@@ -74,7 +89,7 @@ class Server:
 
     def ready(self) -> bool:
         """It answers."""
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{self._url}/-/ready", timeout=5) as answer:  # noqa: S310
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/-/ready", timeout=5) as answer:  # noqa: S310
             return bool(answer.status == 200)
         return False
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from dashboards.model import Board
-from dashboards.prove.blocks import make, running
+from dashboards.prove.blocks import make, record, running
 from dashboards.prove.macros import used
 from dashboards.prove.verdicts import Verdict, prove
 from dashboards.prove.wanted import values
-from dashboards.prove.world import world
+from dashboards.prove.world import SPAN, world
 from kunobs.catalogue import SYSTEMS
 from kunobs.catalogue.jobs import job_of
 from kunobs.catalogue.known import KNOWN
+from kunobs.catalogue.signals import RECORDINGS
 from kunobs.catalogue.third_party import THIRD_PARTY
 
 # Any hour will do; the same one makes the same world.
@@ -33,4 +35,12 @@ def verdicts(promtool: Path, prometheus: Path, boards: Sequence[Board], port: in
         folder = Path(name)
         make(promtool, world(KNOWN, jobs, values(used(boards))), END, folder)
         with running(prometheus, folder, port) as server:
+            record(promtool, _recordings(), server.url, END, SPAN, folder)
+        with running(prometheus, folder, port) as server:
             return list(prove(server, boards, END))
+
+
+def _recordings() -> str:
+    """A rule file; JSON is YAML too."""
+    rules = [{"record": one.record, "expr": one.expr} for of in RECORDINGS.values() for one in of]
+    return json.dumps({"groups": [{"name": "recording", "rules": rules}]})

@@ -109,7 +109,8 @@ class Report:
             ends = source.end_offsets()
             for partition, position in source.positions.items():
                 lag = max(0, ends.get(partition, position) - position)
-                seconds = max(0.0, now - self._last_seen.get(partition, now)) if lag else 0.0
+                # Of a partition that nothing was read from yet: at least as old as our waiting for it.
+                seconds = max(0.0, now - self._last_seen.setdefault(partition, now)) if lag else 0.0
                 labels = partition[0], str(partition[1])
                 self.metrics.lag_messages.labels(*labels).set(lag)
                 self.metrics.lag_seconds.labels(*labels).set(seconds)

@@ -12,6 +12,7 @@ from kunobs.catalogue.metrics import Metrics
 from kunobs.clock import SYSTEM_CLOCK
 from kunobs.config import Config
 from kunobs.config.kafka import KafkaCluster
+from kunobs.config.source import SourceConfig
 from kunobs.errors import FencedError, UnavailableError
 from kunobs.log import get_logger, repeated
 from kunobs.names import Names
@@ -55,10 +56,9 @@ class Reader:
     standing: dict[Partition, int] = field(default_factory=dict)
     source: Source = field(init=False)
 
-    def connect(self, cluster: KafkaCluster, topics: list[str]) -> None:
+    def connect(self, cluster: KafkaCluster, topics: list[str], source: SourceConfig) -> None:
         """Join the group."""
-        config = self.fanout.config
-        self.source = Source(cluster, config.fanout.group, topics, config.source, self, move_hint=_MOVE)
+        self.source = Source(cluster, self.fanout.config.fanout.group, topics, source, self, move_hint=_MOVE)
 
     def slot(self, partition: Partition) -> Slot:
         """The checkpoint of a partition."""
@@ -124,9 +124,13 @@ class Fanout:
         if self.lifecycle.stopping:
             return
         public, replay = Reader(self, "public"), Reader(self, "tenant")
-        public.connect(self.config.kafka.public, list(self.config.source.topics))
+        source = self.config.source
+        public.connect(self.config.kafka.public, list(source.topics), source)
         self.readers.append(public)
-        replay.connect(self.config.kafka.tenant, [self.names.replay(LEG)])
+        # Whatever retention takes from the replay topic is still among the dead letters; and the end of a transaction, which
+        # nobody reads, is not behind us when retention has emptied the topic.
+        own = source.model_copy(update={"start": "earliest", "on_gap": "continue"})
+        replay.connect(self.config.kafka.tenant, [self.names.replay(LEG)], own)
         self.readers.append(replay)
         self.lifecycle.ready()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import OFFSET_END, TopicPartition
 
 from kunobs import kafka
 from kunobs.cli import main
@@ -79,6 +80,30 @@ def test_a_replay_reaches_one_leg_and_only_once(pipeline: Pipeline, capsys: pyte
         ("fanout", "rejected", 5, 5),
         ("indexer", "mapping", 4, 0),
     ]
+
+
+def test_fanout_starts_after_retention_has_emptied_its_replays(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The end of the replay's transaction is never read, so fanout stands one before the oldest: that is no gap to stop at."""
+    config = str(pipeline.config())
+    letters(pipeline, "shop", 5, "fanout")
+    assert main(["deadletters", "replay", "shop", "--leg", "fanout", "-c", config]) == 0
+    capsys.readouterr()
+    delivered = lambda: sum(c.topic.startswith("kun.logs.") for c in pipeline.copies()) == 5  # noqa: E731
+    wait_until(delivered, LATE, "fanout to deliver them")
+    (first,) = pipeline.children
+    assert first.terminate() == 0
+    admin = kafka.admin(pipeline.tenant)
+    mark = TopicPartition(pipeline.names.replay("fanout"), 0, OFFSET_END)
+    assert admin.delete_records([mark])[mark].result().low_watermark == 6
+    second = pipeline.start()
+    second.wait_ready()
+    lines = list(EventGenerator(2, namespaces=2, shares={}).lines(50))
+    pipeline.feed(lines)
+    pipeline.wait_for(50)
+    assert not second.logged("failed")
+    second.check()
 
 
 def test_a_replay_that_is_killed_sends_nothing_twice(pipeline: Pipeline) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 
 import promql_parser as promql
 import pytest
@@ -23,7 +24,8 @@ from alert_rules.texts import places
 from alert_rules.timeline import minutes
 from kunobs.catalogue.jobs import JOBS
 from kunobs.catalogue.known import KNOWN
-from kunobs.catalogue.signals import SIGNALS
+from kunobs.catalogue.signals import RECORDINGS, SIGNALS
+from kunobs.catalogue.signals.slo import OBJECTIVES
 from tests.support import REPOSITORY
 
 ALL = list(entries())
@@ -35,8 +37,12 @@ HEADINGS = [
     "## 处理 · Mitigation",
     "## 误报 · False alarms",
 ]
+RECORDED = frozenset(one.record for of in RECORDINGS.values() for one in of)
 STRICT = Settings(
-    known=KNOWN, scrape_interval=30, annotations=("summary", "description", "impact", "summary_zh", "runbook_url")
+    recorded=RECORDED,
+    known=KNOWN,
+    scrape_interval=30,
+    annotations=("summary", "description", "impact", "summary_zh", "runbook_url"),
 )
 each = pytest.mark.parametrize("entry", ALL, ids=lambda one: one.signal.alert)
 
@@ -166,3 +172,17 @@ def test_a_runbook_link_leads_somewhere(entry: Entry) -> None:
     text = (RUNBOOKS / page).read_text()
     headings = {line[3:].strip().lower() for line in text.splitlines() if line.startswith("## ")}
     assert not anchor or anchor in headings
+
+
+def test_recording_rules_have_nothing_that_lint_finds() -> None:
+    """Names as level:metric:operations, windows, known metrics."""
+    for system, recordings in RECORDINGS.items():
+        said = lint(parse(system, rule_file(system, (), recordings))[0], STRICT)
+        assert not said, "\n".join(one.render() for one in said)
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0, 0.93, -1.0])
+def test_an_objective_that_could_never_alert_is_refused(target: float) -> None:
+    """14.4 times a budget of 7 % is more than everything."""
+    with pytest.raises(ValueError, match=r"could never fire|a target is between 0 and 1"):
+        replace(OBJECTIVES[0], target=target)

@@ -12,11 +12,15 @@ from alert_rules.lint.source import parse
 from alert_rules.model import Links
 from alert_rules.suite import entries
 from kunobs.catalogue.known import KNOWN
+from kunobs.catalogue.signals import RECORDINGS
 from tests.rule_faults import seeded
 
+RECORDED = frozenset(one.record for of in RECORDINGS.values() for one in of)
 COUNT = 200
 LEAST = 0.95
-STRICT = Settings(known=KNOWN, scrape_interval=30, annotations=("summary", "description", "runbook_url"))
+STRICT = Settings(
+    known=KNOWN, recorded=RECORDED, scrape_interval=30, annotations=("summary", "description", "runbook_url")
+)
 
 
 def faults(seed: int = 7) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kunobs.catalogue.signal import Signal
+from kunobs.catalogue.signal import Recording, Signal
 from kunobs.catalogue.signals import (
     alertmanager,
     apiserver,
@@ -31,11 +31,13 @@ from kunobs.catalogue.signals import (
     prometheus,
     redis,
     registry,
+    slo,
     tenancy,
     workloads,
 )
 
 SIGNALS: Mapping[str, tuple[Signal, ...]] = {
+    "slo": slo.SIGNALS,
     "pipeline": pipeline.SIGNALS,
     "logs": logs.SIGNALS,
     "kafka": kafka.SIGNALS,
@@ -64,3 +66,4 @@ SIGNALS: Mapping[str, tuple[Signal, ...]] = {
     "prometheus": prometheus.SIGNALS,
     "alertmanager": alertmanager.SIGNALS,
 }
+RECORDINGS: Mapping[str, tuple[Recording, ...]] = {"slo": slo.RECORDINGS}
