@@ -14,11 +14,6 @@ from kunobs.errors import UsageError
 app = typer.Typer(no_args_is_help=True, help="The dashboards of the catalogue: prove that each panel shows data.")
 
 
-@app.callback()
-def _group() -> None:
-    """More than one command is to come."""
-
-
 @app.command()
 def prove(
     board: Annotated[list[str] | None, typer.Argument(help="Dashboards by uid; default all.")] = None,
@@ -40,6 +35,27 @@ def prove(
         typer.echo(f"{one.board} {one.panel}: {one.word}{control} {one.why}".rstrip())
     typer.echo(f"{len(found) - len(bad)} of {len(found)} panels show data", err=True)
     raise typer.Exit(3 if bad else 0)
+
+
+@app.command()
+def preview(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pages.")],
+    language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
+) -> None:
+    """Pages of ours that draw every panel over the same series. They are a preview, not Grafana."""
+    from dashboards.boards import BOARDS
+    from dashboards.panels import LANGUAGES
+    from dashboards.preview.pages import pages
+    from dashboards.prove.run import END, served
+
+    if language not in LANGUAGES:
+        raise UsageError(f"no language {language!r}", hint=f"--language {' or '.join(LANGUAGES)}")
+    with served(_tool("promtool"), _tool("prometheus"), BOARDS) as server:
+        made = pages(server, BOARDS, language, END)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in made.items():
+        (out / name).write_text(text)
+    typer.echo(f"{len(made) - 1} dashboards: open {(out / 'index.html').absolute().as_uri()}")
 
 
 def _tool(name: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dashboards.model import Board, Panel, Query, Row, Step, series, stat
-from dashboards.signals import alert_row, plain
+from dashboards.signals import alert_row
 from kunobs.catalogue.signal import Text
 from kunobs.catalogue.signals import slo as signals
 from kunobs.catalogue.slo import Objective
@@ -17,7 +17,7 @@ def _panels(one: Objective) -> Iterator[Panel]:
     """What is left over three days, and the ratio in every window."""
     legend = " ".join(f"{{{{{label}}}}}" for label in one.labels)
     yield stat(
-        Text(f"{one.alert}：三天的预算还剩", f"{one.alert}: budget of three days left"),
+        Text(f"{one.name.zh}：三天的预算还剩", f"{one.name.en}: budget of three days left"),
         Text(
             f"目标 {one.target:.2%}。1 是没有失败，0 是按目标刚好用完，小于 0 是超支。",
             f"The target is {one.target:.2%}. 1 is no failure, 0 is what the target allows, below 0 is more.",
@@ -29,7 +29,7 @@ def _panels(one: Objective) -> Iterator[Panel]:
         steps=_LEFT,
     )
     yield series(
-        Text(f"{one.alert}：失败的比例", f"{one.alert}: part that fails"),
+        Text(f"{one.name.zh}：失败的比例", f"{one.name.en}: part that fails"),
         Text(
             "五分钟、一小时和六小时的窗口；线是一小时内叫醒人的比例。",
             "Over five minutes, an hour and six; the line is where an hour of it wakes somebody.",
@@ -49,7 +49,7 @@ BOARD = Board(
         "What the platform promises its tenants: how much of each error budget is left, and how fast it burns.",
     ),
     (
-        *(Row(Text(plain(one.title.zh), plain(one.title.en)), tuple(_panels(one))) for one in signals.OBJECTIVES),
+        *(Row(one.name, tuple(_panels(one))) for one in signals.OBJECTIVES),
         alert_row(signals.SIGNALS),
     ),
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from dashboards.model import Board
-from dashboards.prove.blocks import make, record, running
+from dashboards.prove.blocks import Server, make, record, running
 from dashboards.prove.macros import used
 from dashboards.prove.verdicts import Verdict, prove
 from dashboards.prove.wanted import values
@@ -23,8 +24,9 @@ from kunobs.catalogue.third_party import THIRD_PARTY
 END = 1_790_000_000
 
 
-def verdicts(promtool: Path, prometheus: Path, boards: Sequence[Board], port: int) -> list[Verdict]:
-    """Of all panels. UnavailableError when a tool does not do what it should."""
+@contextmanager
+def served(promtool: Path, prometheus: Path, boards: Sequence[Board], port: int = 0) -> Iterator[Server]:
+    """A Prometheus that has the world. UnavailableError when a tool does not do what it should."""
     jobs = {
         spec.name: job_of(program)
         for programs in (SYSTEMS, THIRD_PARTY)
@@ -37,7 +39,13 @@ def verdicts(promtool: Path, prometheus: Path, boards: Sequence[Board], port: in
         with running(prometheus, folder, port) as server:
             record(promtool, _recordings(), server.url, END, SPAN, folder)
         with running(prometheus, folder, port) as server:
-            return list(prove(server, boards, END))
+            yield server
+
+
+def verdicts(promtool: Path, prometheus: Path, boards: Sequence[Board], port: int) -> list[Verdict]:
+    """Of all panels."""
+    with served(promtool, prometheus, boards, port) as server:
+        return list(prove(server, boards, END))
 
 
 def _recordings() -> str:

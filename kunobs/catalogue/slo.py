@@ -25,6 +25,8 @@ WINDOWS = tuple(dict.fromkeys(window for _, long, short, *_ in BURNS for window 
 class Objective:
     """What part of `total` may be `errors`; both are PromQL with `{window}`, aggregated to `labels`."""
 
+    name: Text
+    """What is promised."""
     alert: str
     """Kun…; the alerts are called so with Fast, Steady, Slow and Leak behind it."""
     record: str

@@ -7,6 +7,7 @@ from kunobs.catalogue.slo import Objective
 
 OBJECTIVES = (
     Objective(
+        name=Text("中继收下告警", "The relay takes alerts"),
         alert="KunNocAcceptBurn",
         record="instance:kunobs_noc_posts",
         target=0.999,
@@ -24,6 +25,7 @@ OBJECTIVES = (
         ),
     ),
     Objective(
+        name=Text("镜像仓库应答", "The image registry answers"),
         alert="KunRegistryPullBurn",
         record="job:registry_http_requests",
         target=0.999,
@@ -39,6 +41,7 @@ OBJECTIVES = (
         action=Text("看它的存储和日志里的 5xx。", "Look at its storage, and at the 5xx in its log."),
     ),
     Objective(
+        name=Text("apiserver 应答", "The apiserver answers"),
         alert="KunApiserverBurn",
         record="job:apiserver_request",
         target=0.999,
@@ -51,6 +54,7 @@ OBJECTIVES = (
         action=Text("看 etcd 的延迟和 apiserver 的日志。", "Look at etcd's latency and the apiservers' logs."),
     ),
     Objective(
+        name=Text("日志按时到", "Logs arrive in time"),
         alert="KunLogsDeliveryBurn",
         record="hop:kunobs_logs_canary",
         target=0.999,

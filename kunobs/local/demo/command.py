@@ -174,6 +174,7 @@ try next:
   {kunobs} tail {namespace}
   {kunobs} search {namespace}{since}
   {kunobs} exporter kafka logs       # http://127.0.0.1:9520/metrics, for Prometheus
+  {kunobs} dashboards preview --out {shlex.quote(str(stack.config_path.parent / "preview"))}   # draws them; needs Prometheus and promtool
   curl '{stack.elasticsearch_url}/_cat/indices/logs-k8s-*?v&s=docs.count:desc'
 {_stack_is_up(stack)}"""
 
