@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from alert_rules.texts import template
+from kunobs.catalogue.jobs import board_of
 from kunobs.catalogue.signal import Recording, Signal
 
-RUNBOOKS = "docs/runbooks"
+_BY = re.compile(r"by \(([\w, ]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,16 @@ def rule_of(system: str, signal: Signal, links: Links) -> Rule:
     annotations = {name: template(text, signal.unit) for name, text in texts.items()}
     if links.runbooks:
         annotations["runbook_url"] = f"{links.runbooks}/{page_of(system, signal)}"
+    if links.dashboards:
+        annotations["dashboard_url"] = f"{links.dashboards}/d/{board_of(system)}{_variables(signal)}"
     labels = {"severity": signal.severity, "component": system, "owner": signal.owner, **dict(signal.labels)}
     return Rule(signal.alert, signal.query, signal.wait, signal.keep, labels, annotations)
+
+
+def _variables(signal: Signal) -> str:
+    """The dashboard shows the namespace that the alert is about."""
+    about = any("namespace" in found[1].split(", ") for found in _BY.finditer(signal.expr))
+    return "?var-namespace={{ $labels.namespace }}" if about else ""
 
 
 def page_of(system: str, signal: Signal) -> str:

@@ -65,7 +65,11 @@ def expected(entry: Entry, rule: Rule) -> dict[str, Any]:
         "impact_zh": signal.impact.zh,
     }
     shown = {name: rendered(text, signal.unit, case.labels, case.value) for name, text in texts.items()}
-    others = {name: text for name, text in rule.annotations.items() if name not in texts}
+    others = {
+        name: text.replace("{{ $labels.namespace }}", case.labels.get("namespace", ""))
+        for name, text in rule.annotations.items()
+        if name not in texts
+    }
     # What the case says wins over a label that is a template.
     return {"exp_labels": {**rule.labels, **case.labels}, "exp_annotations": shown | others}
 

@@ -78,6 +78,21 @@ JOBS: Mapping[str, Job] = {
 }
 
 
+# Systems that share a dashboard with another one.
+_BOARDS = {
+    "kubeproxy": "network",
+    "controlplane": "apiserver",
+    "operators": "workloads",
+    "prometheus": "monitoring",
+    "alertmanager": "monitoring",
+}
+
+
+def board_of(system: str) -> str:
+    """The uid of the dashboard that has a panel for each alert of a system."""
+    return f"kun-{_BOARDS.get(system, system)}"
+
+
 def job_of(program: str) -> str:
     """The job whose targets have a program's metrics; empty when there is none."""
     return next((name for name, job in JOBS.items() if program in job.programs), "")

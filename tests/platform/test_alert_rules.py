@@ -31,7 +31,7 @@ LEAST_KILLED = 0.95
 
 def test_every_alert_in_every_case(tmp_path: Path) -> None:
     """As `kunobs generate rules --tests` writes them."""
-    write(tmp_path, rule_files(Links(runbooks="https://runbooks.example"), tests=True))
+    write(tmp_path, rule_files(Links("https://runbooks.example", "https://grafana.example"), tests=True))
     tests = sorted((tmp_path / "tests").glob("*.test.yaml"))
     assert len(tests) == len(list(entries()))
     failed = failures(tool("promtool"), tests)

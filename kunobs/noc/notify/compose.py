@@ -99,7 +99,7 @@ def values_of(
             "labels": dict(incident.labels),
         },
         "severity_zh": SEVERITY_ZH.get(incident.severity, incident.severity),
-        "alerts": [_alert(row) for row in rows],
+        "alerts": [_alert(row, address.language) for row in rows],
         "more": count - len(rows) + incident.truncated,
         "opened": moment(incident.opened_ms, zone),
         "duration": duration(ends_ms - incident.opened_ms, address.language),
@@ -111,7 +111,7 @@ def values_of(
     }
 
 
-def _alert(row: Sequence[str]) -> dict[str, Any]:
+def _alert(row: Sequence[str], language: Language) -> dict[str, Any]:
     labels: dict[str, str] = msgspec.json.decode(row[0])
     annotations: dict[str, str] = msgspec.json.decode(row[1])
     shown = {name: value for name, value in labels.items() if name not in _HIDDEN_LABELS}
@@ -120,8 +120,14 @@ def _alert(row: Sequence[str]) -> dict[str, Any]:
         "annotations": {name: _cut(value, _LONGEST_TEXT) for name, value in annotations.items()},
         "links": [link for link in msgspec.json.decode(row[2])[:3] if len(link) <= _LONGEST_TEXT],
         "status": row[3],
-        "text": _cut(annotations.get("description") or annotations.get("summary") or "", _LONGEST_TEXT),
+        "text": _cut(_told(annotations, language), _LONGEST_TEXT),
     }
+
+
+def _told(annotations: Mapping[str, str], language: Language) -> str:
+    """What the rule says to people of this language; rules may have words in several, `description_zh` beside `description`."""
+    names = (f"description_{language}", "description", f"summary_{language}", "summary")
+    return next((annotations[name] for name in names if annotations.get(name)), "")
 
 
 def _cut(text: str, longest: int) -> str:
