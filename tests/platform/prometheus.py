@@ -19,14 +19,14 @@ from kunobs.local.ports import HOST, choose
 from tests.platform.conftest import need
 from tests.support import wait_until
 
-DEBIAN = "2.42.0+ds"
+DEBIAN, NEWEST = "2.42.0+ds", "3.16.0"
 
 
-def tool(name: str) -> Path:
-    """`prometheus` or `promtool` of what tools/install-platform.sh unpacked."""
+def tool(name: str, version: str = DEBIAN) -> Path:
+    """`prometheus` or `promtool` of what tools/install-platform.sh unpacked, or built."""
     tools = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kunobs" / "tools"
-    found = tools / f"prometheus-{DEBIAN}" / "usr" / "bin" / name
-    need(found.exists(), f"needs Debian's Prometheus {DEBIAN}: make test-platform unpacks it")
+    found = tools / f"prometheus-{version}" / ("usr/bin" if version == DEBIAN else "") / name
+    need(found.exists(), f"needs Prometheus {version}: make test-platform gets it")
     return found
 
 
@@ -42,11 +42,17 @@ class Prometheus:
     """One that scrapes `jobs` (name -> host:port); a context manager that starts and in the end kills it."""
 
     def __init__(
-        self, folder: Path, jobs: Mapping[str, Iterable[str]], *, interval: str = "1s", rules: str = "", **options: Any
+        self,
+        folder: Path,
+        jobs: Mapping[str, Iterable[str]],
+        *,
+        interval: str = "1s",
+        version: str = DEBIAN,
+        **options: Any,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.url = f"http://{HOST}:{choose(())}"
-        self._folder = folder
+        self._folder, self._program = folder, tool("prometheus", version)
         config = {
             "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
             "scrape_configs": [
@@ -62,7 +68,7 @@ class Prometheus:
         with (self._folder / "prometheus.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    tool("prometheus"),
+                    self._program,
                     f"--config.file={self._folder / 'prometheus.yml'}",
                     f"--storage.tsdb.path={self._folder / 'data'}",
                     f"--web.listen-address={self.url.removeprefix('http://')}",

@@ -23,7 +23,7 @@ from kunobs.local import LocalStack
 from kunobs.local.ports import HOST
 from tests.exporter_cells import Cells
 from tests.exporter_faults import FAULTS, answering, faulty
-from tests.platform.prometheus import Prometheus, promtool_check
+from tests.platform.prometheus import NEWEST, Prometheus, promtool_check
 from tests.support import REPOSITORY, wait_until
 
 SCRAPES = int(os.environ.get("SCRAPES", "100"))
@@ -90,6 +90,16 @@ def test_no_scrape_fails(tmp_path: Path, platform_stack: LocalStack) -> None:
         jobs = {f"{name}/{fault}": at for fault, one in cells.items() for name, at in one.addresses.items()}
         targets = {job: [address] for job, address in jobs.items()}
         prometheus = stack.enter_context(Prometheus(tmp_path / "prometheus", targets, interval=f"{INTERVAL:g}s"))
+        # The newest one looks in now and then, with the same patience.
+        newest = stack.enter_context(
+            Prometheus(
+                tmp_path / "newest",
+                targets,
+                interval=f"{10 * INTERVAL:g}s",
+                version=NEWEST,
+                scrape_timeout=f"{INTERVAL:g}s",
+            )
+        )
 
         def scraped(number: int) -> Callable[[], bool]:
             return lambda: min(prometheus.by_job("count_over_time(up[1d])").values(), default=0) >= number
@@ -102,12 +112,17 @@ def test_no_scrape_fails(tmp_path: Path, platform_stack: LocalStack) -> None:
         counts = prometheus.by_job("count_over_time(up[1d])")
         # In one query, for scrapes go on meanwhile.
         failed = prometheus.by_job("count_over_time(up[1d]) - sum_over_time(up[1d])")
+        seen_by_newest = newest.by_job("count_over_time(up[1d])")
+        failed_by_newest = newest.by_job("count_over_time(up[1d]) - sum_over_time(up[1d])")
         usual = prometheus.by_job("quantile_over_time(0.95, scrape_duration_seconds[1d])")
         slowest = prometheus.by_job("max_over_time(scrape_duration_seconds[1d])")
     print("slowest", max(slowest.items(), key=lambda one: one[1]), "used", before, after)
     assert not {job: said for job, said in unclean.items() if said}
     assert set(counts) == set(jobs)
     assert not {job: number for job, number in failed.items() if number}
+    assert min(seen_by_newest.values()) >= SCRAPES // 20
+    assert set(seen_by_newest) == set(jobs)
+    assert not {job: number for job, number in failed_by_newest.items() if number}
     # Not the very slowest: a machine that does something else for a moment is no fault of an exporter.
     late = {job: seconds for job, seconds in usual.items() if seconds > INTERVAL - MARGIN}
     assert not late, late
