@@ -11,7 +11,8 @@ from pathlib import Path
 
 from kunobs.errors import KunobsError, UsageError
 
-_FILE = re.compile(r"^Unit Testing: +(.*)$", re.MULTILINE)
+# Of 2.42, and of 3.16.
+_FILE = re.compile(r"^(?:Unit Testing|Processing test file): +(.*)$", re.MULTILINE)
 
 
 def find() -> Path:
