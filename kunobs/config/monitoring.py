@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -12,7 +13,7 @@ from kunobs.catalogue.jobs import JOBS
 from kunobs.config.base import Conflict, Flag, Section, Text, Whole, section, wrong
 from kunobs.config.noc.texts import HttpUrl
 from kunobs.config.quantities import Duration, Size
-from kunobs.config.texts import Broker, Distinct
+from kunobs.config.texts import Broker, Distinct, NotEmpty
 
 _WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}")
 
@@ -23,20 +24,13 @@ def _word(text: str) -> str:
     return text
 
 
-def _job(name: str) -> str:
-    if name not in JOBS:
-        raise wrong(name, "is no job of the catalogue", f"known are {', '.join(sorted(JOBS))}")
-    return name
-
-
 def _path(text: str) -> str:
     if not text.startswith("/") or ".." in text.split("/"):
-        raise wrong(text, "is no absolute path", "write /data/prometheus")
+        raise wrong(text, "is no absolute path", "begin it with / and leave out ..")
     return text
 
 
 Word = Annotated[Text, AfterValidator(_word)]
-JobName = Annotated[Text, AfterValidator(_job)]
 AbsolutePath = Annotated[Text, AfterValidator(_path)]
 
 
@@ -83,10 +77,8 @@ class MonitoringConfig(Section):
     """The redundant Prometheus and Alertmanager: what `kunobs generate` makes configurations for."""
 
     cluster: Word = Field(default="kubernetes", description="The external label `cluster` of everything.")
-    replicas: Annotated[tuple[Word, ...], Distinct] = Field(
+    replicas: Annotated[tuple[Word, ...], Distinct, NotEmpty] = Field(
         default=("a", "b"),
-        min_length=1,
-        max_length=8,
         description="Prometheus servers that all scrape the same; each is a file.",
     )
     scrape_interval: Duration = Field(
@@ -110,7 +102,7 @@ class MonitoringConfig(Section):
     token_file: AbsolutePath = Field(
         default="/etc/alertmanager/noc.token", description="On the Alertmanagers, the integration's token."
     )
-    targets: Mapping[JobName, Annotated[tuple[Broker, ...], Distinct]] = Field(
+    targets: Mapping[Text, Annotated[tuple[Broker, ...], Distinct]] = Field(
         default={}, description="Job -> host:port of its targets, for those that Kubernetes does not find."
     )
     kubernetes: Flag = Field(
@@ -123,3 +115,10 @@ class MonitoringConfig(Section):
     storage: StorageConfig = section(StorageConfig)
     limits: LimitsConfig = section(LimitsConfig)
     remote_write: RemoteWriteConfig = section(RemoteWriteConfig)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Targets of a job that no rule and no dashboard asks about."""
+        for name in self.targets:
+            if name not in JOBS:
+                near = get_close_matches(name, JOBS, 1) or sorted(JOBS)[:5]
+                yield Conflict((f"targets.{name}",), "is no job of the catalogue", f"did you mean {' or '.join(near)}?")

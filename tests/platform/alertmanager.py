@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ import requests
 from kunobs.local.ports import HOST, choose
 from tests.platform.agent import mount_namespace
 from tests.platform.conftest import need
+from tests.platform.victim import Victim
 from tests.support import wait_until
 
 DEBIAN, NEWEST = "0.25.0", "0.34.2"
@@ -68,7 +68,7 @@ def ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
-class Alertmanager:
+class Alertmanager(Victim):
     """One that posts to `webhook_url`; a context manager that starts and in the end kills it. Its data outlives a kill.
 
     `peers` are the cluster's other members; None for an Alertmanager that knows of none. `route` are settings of the root route,
@@ -94,7 +94,6 @@ class Alertmanager:
         self.url = f"http://{HOST}:{self.port}"
         self._program, self._folder, self._peer_timeout = program, folder, peer_timeout
         self._log = folder / "alertmanager.log"
-        self._process: subprocess.Popen[bytes] | None = None
         webhook = {
             "url": webhook_url,
             "send_resolved": True,
@@ -152,22 +151,6 @@ class Alertmanager:
         if self.peers is None:
             return True
         return bool(cluster["status"] == "ready" and len(cluster["peers"]) == 1 + len(self.peers))
-
-    def pause(self) -> None:
-        """SIGSTOP: it is there and does nothing."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """SIGKILL, and wait for the end."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(60)
 
     def post(self, alerts: Sequence[Alert]) -> None:
         """What Prometheus posts; accepted once this returns."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from kunobs.config.monitoring import MonitoringConfig
 from kunobs.generate.prometheus import prometheus_files
 from kunobs.local.ports import HOST, choose
 from tests.platform.prometheus import tool
+from tests.platform.victim import Victim
 from tests.support import wait_until
 
 
@@ -48,7 +48,7 @@ class Switches:
         self._server.server_close()
 
 
-class Replica:
+class Replica(Victim):
     """One replica with its generated configuration, made faster."""
 
     def __init__(self, folder: Path, replica: str, config: MonitoringConfig, target: str) -> None:
@@ -60,7 +60,6 @@ class Replica:
         made["rule_files"] = [str(folder / "rules.yml")] if (folder / "rules.yml").exists() else []
         made["scrape_configs"] = [{"job_name": "switches", "static_configs": [{"targets": [target]}]}]
         (self._folder / "prometheus.yml").write_text(json.dumps(made))
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """A new life."""
@@ -82,22 +81,6 @@ class Replica:
         answer = self._ask("/api/v1/alerts")
         found = answer.json()["data"]["alerts"] if answer is not None else []
         return any(one["labels"]["alertname"] == name and one["state"] == "firing" for one in found)
-
-    def pause(self) -> None:
-        """SIGSTOP: its connections stand, nothing comes."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """SIGKILL, and wait for the end."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(60)
 
     def _ask(self, path: str) -> requests.Response | None:
         try:
