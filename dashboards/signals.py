@@ -7,6 +7,7 @@ from dataclasses import replace
 from dashboards.model import Link, Panel, Query, Row, Step
 from kunobs.catalogue.signal import Signal, Text
 
+MOST = 15
 _COLOURS = {"critical": "red", "warning": "orange", "info": "blue", "none": "text"}
 
 
@@ -25,13 +26,21 @@ def alert_panel(signal: Signal, runbooks: str = "") -> Panel:
         "series",
         Text(f"{signal.alert} · {plain(signal.title.zh)}", f"{signal.alert} · {plain(signal.title.en)}"),
         Text(f"{signal.impact.zh} {signal.action.zh}", f"{signal.impact.en} {signal.action.en}"),
-        (Query(signal.expr),),
+        (Query(shown(signal)),),
         signal.unit,
         steps=_steps(signal),
     )
     if not runbooks:
         return panel
     return replace(panel, links=(Link(Text("处理手册", "Runbook"), f"{runbooks}/{signal.alert}.md"),))
+
+
+def shown(signal: Signal) -> str:
+    """The worst of many: a panel of 13,000 pods shows nothing and costs much."""
+    if "by (" not in signal.expr:
+        return signal.expr
+    worst = "bottomk" if signal.comparison in ("<", "<=") else "topk"
+    return f"{worst}({MOST}, {signal.expr})"
 
 
 def plain(text: str) -> str:

@@ -24,6 +24,7 @@ from dashboards.files import dashboard_files
 from dashboards.model import Board
 from dashboards.panels import LANGUAGES, UNITS
 from dashboards.prove.macros import filled, names
+from dashboards.signals import shown
 from kunobs.catalogue.jobs import board_of
 from kunobs.catalogue.known import KNOWN
 from kunobs.catalogue.signals import RECORDINGS, SIGNALS
@@ -169,13 +170,14 @@ def test_there_are_enough_of_them() -> None:
 
 def test_every_alert_has_its_panel_and_its_line() -> None:
     """With the very expression of the rule, and a step at its threshold."""
-    shown = {(board.uid, panel.title.en.partition(" ")[0]): panel for board in BOARDS for panel in board.panels}
+    found = {(board.uid, panel.title.en.partition(" ")[0]): panel for board in BOARDS for panel in board.panels}
     for system, signals in SIGNALS.items():
         for signal in signals:
             if signal.severity != "none":
                 # The very dashboard that the alert's dashboard_url leads to.
-                panel = shown[board_of(system), signal.alert]
-                assert [query.expr for query in panel.queries] == [signal.expr]
+                panel = found[board_of(system), signal.alert]
+                assert [query.expr for query in panel.queries] == [shown(signal)]
+                assert signal.expr in shown(signal)
                 assert signal.threshold in [step.value for step in panel.steps]
 
 
