@@ -46,9 +46,9 @@ def mutate(
 ) -> None:
     """Break every alert of the catalogue in small ways; each must be noticed by its unit tests. 3 when one is not."""
     from alert_rules.mutation import run
-    from alert_rules.promtool import find
+    from kunobs.programs import find
 
-    result = run(find(), tuple(system or ()))
+    result = run(find("promtool", "prometheus"), tuple(system or ()))
     for alert, what in result.survivors:
         typer.echo(f"{alert}: {what}: no test notices")
     typer.echo(f"{result.killed} of {result.mutants} mutants killed", err=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from alert_rules.texts import template
 from kunobs.catalogue.jobs import board_of
-from kunobs.catalogue.signal import Recording, Signal
+from kunobs.catalogue.signal import Recording, Signal, page_of
 
 _BY = re.compile(r"by \(([\w, ]+)\)")
 
@@ -43,9 +43,9 @@ class Rule:
         return made | {"labels": dict(self.labels), "annotations": dict(self.annotations)}
 
 
-def rule_of(system: str, signal: Signal, links: Links) -> Rule:
-    """The rule; its annotations are the ones that `annotations_of` names."""
-    texts = {
+def texts_of(signal: Signal) -> dict[str, str]:
+    """Its words by the name of their annotation, with places for values."""
+    return {
         "summary": signal.title.en,
         "description": signal.description.en,
         "impact": signal.impact.en,
@@ -53,7 +53,11 @@ def rule_of(system: str, signal: Signal, links: Links) -> Rule:
         "description_zh": signal.description.zh,
         "impact_zh": signal.impact.zh,
     }
-    annotations = {name: template(text, signal.unit) for name, text in texts.items()}
+
+
+def rule_of(system: str, signal: Signal, links: Links) -> Rule:
+    """The rule; its annotations are the ones that `annotations_of` names."""
+    annotations = {name: template(text, signal.unit) for name, text in texts_of(signal).items()}
     if links.runbooks:
         annotations["runbook_url"] = f"{links.runbooks}/{page_of(system, signal)}"
     if links.dashboards:
@@ -66,11 +70,6 @@ def _variables(signal: Signal) -> str:
     """The dashboard shows the namespace that the alert is about."""
     about = any("namespace" in found[1].split(", ") for found in _BY.finditer(signal.expr))
     return "?var-namespace={{ $labels.namespace }}" if about else ""
-
-
-def page_of(system: str, signal: Signal) -> str:
-    """The runbook: a page of its own for what wakes somebody, an anchor on the system's page for the rest."""
-    return f"{signal.alert}.md" if signal.severity == "critical" else f"{system}.md#{signal.alert.lower()}"
 
 
 def recording_of(recording: Recording) -> dict[str, str]:

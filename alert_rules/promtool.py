@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from kunobs.errors import KunobsError, UsageError
+from kunobs.errors import KunobsError
 
 # Of 2.42, and of 3.16.
 _FILE = re.compile(r"^(?:Unit Testing|Processing test file): +(.*)$", re.MULTILINE)
-
-
-def find() -> Path:
-    """$KUNOBS_PROMTOOL, or promtool of PATH; UsageError when there is none."""
-    found = os.environ.get("KUNOBS_PROMTOOL") or shutil.which("promtool")
-    if not found:
-        raise UsageError(
-            "promtool is not installed", hint="apt-get install prometheus, or set KUNOBS_PROMTOOL=/path/of/promtool"
-        )
-    return Path(found)
 
 
 def failures(promtool: Path, files: Sequence[Path]) -> dict[Path, str]:

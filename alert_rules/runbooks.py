@@ -9,9 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from alert_rules.model import page_of
 from alert_rules.suite import Entry, entries
-from kunobs.catalogue.signal import RESPONSE, Text
+from kunobs.catalogue.signal import RESPONSE, Text, page_of
 from kunobs.catalogue.signals import SIGNALS
 
 _HEAD = "Made from `kunobs/catalogue/signals/` by `make docs`; a test fails when it is out of date."

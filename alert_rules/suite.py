@@ -10,7 +10,7 @@ import promql_parser as promql
 
 from alert_rules.case import Case
 from alert_rules.cases import CASES
-from alert_rules.model import Links, Rule, recording_of, rule_of
+from alert_rules.model import Links, Rule, recording_of, rule_of, texts_of
 from alert_rules.promql import selectors
 from alert_rules.texts import rendered
 from alert_rules.timeline import promtool_tests
@@ -56,14 +56,7 @@ def rule_file(name: str, rules: Iterable[Rule], recordings: Iterable[Recording] 
 def expected(entry: Entry, rule: Rule) -> dict[str, Any]:
     """The labels and annotations of the alert when its case fires."""
     signal, case = entry.signal, entry.case
-    texts = {
-        "summary": signal.title.en,
-        "description": signal.description.en,
-        "impact": signal.impact.en,
-        "summary_zh": signal.title.zh,
-        "description_zh": signal.description.zh,
-        "impact_zh": signal.impact.zh,
-    }
+    texts = texts_of(signal)
     shown = {name: rendered(text, signal.unit, case.labels, case.value) for name, text in texts.items()}
     others = {
         name: text.replace("{{ $labels.namespace }}", case.labels.get("namespace", ""))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kunobs.errors import UsageError
+from kunobs.programs import find
 
 app = typer.Typer(no_args_is_help=True, help="The dashboards of the catalogue: prove that each panel shows data.")
 
@@ -28,7 +27,7 @@ def prove(
     unknown = set(board or ()) - {one.uid for one in chosen}
     if unknown:
         raise UsageError(f"no dashboard {sorted(unknown)[0]}", hint=f"known: {', '.join(one.uid for one in BOARDS)}")
-    found = verdicts(_tool("promtool"), _tool("prometheus"), chosen, port)
+    found = verdicts(*_tools(), chosen, port)
     bad = [one for one in found if one.word != "ok" or not one.control]
     for one in found if every else bad:
         control = "" if one.control else ", and shows data where there is none"
@@ -50,7 +49,7 @@ def preview(
 
     if language not in LANGUAGES:
         raise UsageError(f"no language {language!r}", hint=f"--language {' or '.join(LANGUAGES)}")
-    with served(_tool("promtool"), _tool("prometheus"), BOARDS) as server:
+    with served(*_tools(), BOARDS) as server:
         made = pages(server, BOARDS, language, END)
     out.mkdir(parents=True, exist_ok=True)
     for name, text in made.items():
@@ -58,11 +57,6 @@ def preview(
     typer.echo(f"{len(made) - 1} dashboards: open {(out / 'index.html').absolute().as_uri()}")
 
 
-def _tool(name: str) -> Path:
-    """$KUNOBS_PROMETHEUS and $KUNOBS_PROMTOOL, or those of PATH."""
-    found = os.environ.get(f"KUNOBS_{name.upper()}") or shutil.which(name)
-    if not found:
-        raise UsageError(
-            f"{name} is not installed", hint=f"apt-get install prometheus, or set KUNOBS_{name.upper()}=/path/of/{name}"
-        )
-    return Path(found)
+def _tools() -> tuple[Path, Path]:
+    """promtool and prometheus."""
+    return find("promtool", "prometheus"), find("prometheus", "prometheus")

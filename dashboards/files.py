@@ -8,15 +8,11 @@ from dashboards.board import text
 from dashboards.boards import BOARDS
 from dashboards.model import Board, Link, Panel
 from dashboards.panels import LANGUAGES
-from kunobs.catalogue.signal import Text
+from kunobs.catalogue.signal import Text, page_of
 from kunobs.catalogue.signals import SIGNALS
 from kunobs.errors import UsageError
 
-_PAGES = {
-    signal.alert: f"{signal.alert}.md" if signal.severity == "critical" else f"{system}.md#{signal.alert.lower()}"
-    for system, signals in SIGNALS.items()
-    for signal in signals
-}
+_PAGES = {signal.alert: page_of(system, signal) for system, signals in SIGNALS.items() for signal in signals}
 
 
 def dashboard_files(language: str, runbooks: str = "") -> dict[str, str]:

@@ -1,28 +1,26 @@
-"""A panel for each alert: what it watches, with a line where it fires, and the way to its runbook."""
+"""A panel for each alert: what it watches, with a line where it fires."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from dashboards.model import Link, Panel, Query, Row, Step
+from dashboards.model import Panel, Query, Row, Step
 from kunobs.catalogue.signal import Signal, Text
 
 MOST = 15
 _COLOURS = {"critical": "red", "warning": "orange", "info": "blue", "none": "text"}
 
 
-def alert_row(signals: tuple[Signal, ...], runbooks: str = "") -> Row:
+def alert_row(signals: tuple[Signal, ...]) -> Row:
     """The panels of these signals, three in a line."""
     return Row(
         Text("告警所看的", "What the alerts watch"),
-        tuple(alert_panel(signal, runbooks) for signal in signals if signal.severity != "none"),
+        tuple(alert_panel(signal) for signal in signals if signal.severity != "none"),
         collapsed=False,
     )
 
 
-def alert_panel(signal: Signal, runbooks: str = "") -> Panel:
+def alert_panel(signal: Signal) -> Panel:
     """The expression without its comparison, and the threshold as a line."""
-    panel = Panel(
+    return Panel(
         "series",
         Text(f"{signal.alert} · {plain(signal.title.zh)}", f"{signal.alert} · {plain(signal.title.en)}"),
         Text(f"{signal.impact.zh} {signal.action.zh}", f"{signal.impact.en} {signal.action.en}"),
@@ -30,9 +28,6 @@ def alert_panel(signal: Signal, runbooks: str = "") -> Panel:
         signal.unit,
         steps=_steps(signal),
     )
-    if not runbooks:
-        return panel
-    return replace(panel, links=(Link(Text("处理手册", "Runbook"), f"{runbooks}/{signal.alert}.md"),))
 
 
 def shown(signal: Signal) -> str:

@@ -73,3 +73,8 @@ class Recording:
     record: str
     expr: str
     unit: str = ""
+
+
+def page_of(system: str, signal: Signal) -> str:
+    """The runbook: a page of its own for what wakes somebody, an anchor on the system's page for the rest."""
+    return f"{signal.alert}.md" if signal.severity == "critical" else f"{system}.md#{signal.alert.lower()}"

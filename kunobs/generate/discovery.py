@@ -7,7 +7,6 @@ from typing import Any
 
 from kunobs.catalogue.jobs import JOBS, Job, Nodes, Pods, Service
 from kunobs.config.monitoring import LimitsConfig, MonitoringConfig
-from kunobs.config.quantities import format_duration
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _META = "__meta_kubernetes_"
@@ -120,8 +119,3 @@ def _tenants(limits: LimitsConfig) -> dict[str, Any]:
 def _safe(name: str) -> str:
     """A label of Kubernetes as Prometheus names it."""
     return "".join(c if c.isalnum() else "_" for c in name)
-
-
-def interval(seconds: float) -> str:
-    """As Prometheus writes it."""
-    return format_duration(seconds)

@@ -16,7 +16,7 @@ from alert_rules.lint.checks import lint
 from alert_rules.lint.context import Context, Settings
 from alert_rules.lint.shapes import shape
 from alert_rules.lint.source import parse
-from alert_rules.model import Links, page_of
+from alert_rules.model import Links
 from alert_rules.mutate import mutants
 from alert_rules.promql import selectors
 from alert_rules.suite import Entry, entries, rule_file
@@ -24,6 +24,7 @@ from alert_rules.texts import places
 from alert_rules.timeline import minutes
 from kunobs.catalogue.jobs import JOBS
 from kunobs.catalogue.known import KNOWN
+from kunobs.catalogue.signal import page_of
 from kunobs.catalogue.signals import RECORDINGS, SIGNALS
 from kunobs.catalogue.signals.slo import OBJECTIVES
 from tests.support import REPOSITORY
