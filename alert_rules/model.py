@@ -11,6 +11,9 @@ from alert_rules.texts import template
 from kunobs.catalogue.jobs import board_of
 from kunobs.catalogue.signal import Recording, Signal, page_of
 
+# A replica whose scrape failed once has lost the series, and would tell the end of alerts that its twin still sees: a hundred were
+# told as resolved and opened again so. Four scrapes of 30 s.
+KEEP = "2m"
 _BY = re.compile(r"by \(([\w, ]+)\)")
 
 
@@ -62,8 +65,9 @@ def rule_of(system: str, signal: Signal, links: Links) -> Rule:
         annotations["runbook_url"] = f"{links.runbooks}/{page_of(system, signal)}"
     if links.dashboards:
         annotations["dashboard_url"] = f"{links.dashboards}/d/{board_of(system)}{_variables(signal)}"
+    keep = signal.keep or (KEEP if signal.severity in ("critical", "warning") else "")
     labels = {"severity": signal.severity, "component": system, "owner": signal.owner, **dict(signal.labels)}
-    return Rule(signal.alert, signal.query, signal.wait, signal.keep, labels, annotations)
+    return Rule(signal.alert, signal.query, signal.wait, keep, labels, annotations)
 
 
 def _variables(signal: Signal) -> str:

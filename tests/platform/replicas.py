@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,17 @@ class Switches:
 
     def __init__(self, count: int) -> None:
         self.on: set[int] = set()
+        self.deaf: set[str] = set()
+        self.answers: Counter[tuple[str, int]] = Counter()
         switches = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                replica = self.path.partition("?replica=")[2]
+                status = 503 if replica in switches.deaf else 200
+                switches.answers[replica, status] += 1
                 body = "".join(f'ha_switch{{n="{n}"}} {int(n in switches.on)}\n' for n in range(count)).encode()
-                self.send_response(200)
+                self.send_response(status)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.end_headers()
                 self.wfile.write(body)
@@ -48,6 +54,33 @@ class Switches:
         self._server.server_close()
 
 
+class Scrape:
+    """The scrape of one replica, which fails while it is killed or stopped; its twin's goes on."""
+
+    def __init__(self, switches: Switches, replica: str) -> None:
+        self._switches = switches
+        self._replica = replica
+
+    def kill(self) -> None:
+        """From now on, and at least once."""
+        self._switches.deaf.add(self._replica)
+        self._another(503)
+
+    def start(self) -> None:
+        """It works again."""
+        self._switches.deaf.discard(self._replica)
+
+    pause, resume = kill, start
+
+    def ready(self) -> None:
+        """Wait until it has worked once."""
+        self._another(200)
+
+    def _another(self, status: int) -> None:
+        before = self._switches.answers[self._replica, status]
+        wait_until(lambda: self._switches.answers[self._replica, status] > before, 60, f"a scrape with status {status}")
+
+
 class Replica(Victim):
     """One replica with its generated configuration, made faster."""
 
@@ -58,7 +91,9 @@ class Replica(Victim):
         made: dict[str, Any] = YAML(typ="safe", pure=True).load(prometheus_files(config)[f"prometheus-{replica}.yml"])
         made["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
         made["rule_files"] = [str(folder / "rules.yml")] if (folder / "rules.yml").exists() else []
-        made["scrape_configs"] = [{"job_name": "switches", "static_configs": [{"targets": [target]}]}]
+        made["scrape_configs"] = [
+            {"job_name": "switches", "params": {"replica": [replica]}, "static_configs": [{"targets": [target]}]}
+        ]
         (self._folder / "prometheus.yml").write_text(json.dumps(made))
 
     def start(self) -> None:

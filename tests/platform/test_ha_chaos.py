@@ -1,5 +1,5 @@
 """Two Prometheus, three Alertmanagers and the relay, all real and with the configuration that is generated: one after the other is
-killed or stands still while alerts begin, and a person hears of each alert, once.
+killed or stands still while alerts begin, or its scrape fails, and a person hears of each alert, once.
 
 Twelve faults here, FAULTS=200 in `make chaos`; SEED= repeats. PROVE=1 writes docs/proof/ha-chaos.json.
 """
@@ -19,13 +19,15 @@ from kunobs.config.monitoring import MonitoringConfig
 from kunobs.generate.alertmanager import document
 from tests.noc_world import world
 from tests.platform.alertmanager import NEWEST, TOKEN, Alertmanager, program
-from tests.platform.replicas import Replica, Switches
+from tests.platform.replicas import Replica, Scrape, Switches
 from tests.platform.test_noc_alertmanager import Relay
 from tests.support import REPOSITORY, wait_until
 
 pytestmark = pytest.mark.platform
 FAULTS = int(os.environ.get("FAULTS", "12"))
 SEED = int(os.environ.get("SEED", "7"))
+# What is shipped keeps alerts for four scrapes of 30 s; a fault here lasts as many seconds as it takes to page somebody.
+KEEP = "20s"
 # When the fault comes: before the alert begins, once a Prometheus has seen it, once an Alertmanager has it.
 MOMENTS = ("before", "seen", "sent")
 
@@ -71,7 +73,7 @@ class Scene:
     def _rules(folder: Path) -> None:
         rules = [
             {
-                "alert": f"Alert{n}", "expr": f'ha_switch{{n="{n}"}} > 0',
+                "alert": f"Alert{n}", "expr": f'ha_switch{{n="{n}"}} > 0', "keep_firing_for": KEEP,
                 "labels": {"severity": "critical", "via": "hook", "component": "ha"}, "annotations": {"summary": f"Alert{n}"},
             }
             for n in range(FAULTS + 1)
@@ -79,9 +81,11 @@ class Scene:
         (folder / "rules.yml").write_text(json.dumps({"groups": [{"name": "ha", "rules": rules}]}))
 
     @property
-    def all(self) -> dict[str, Replica | Alertmanager]:
+    def all(self) -> dict[str, Replica | Alertmanager | Scrape]:
         """By name."""
-        found: dict[str, Replica | Alertmanager] = {f"prometheus-{n}": one for n, one in enumerate(self.prometheus)}
+        found: dict[str, Replica | Alertmanager | Scrape] = {}
+        found |= {f"prometheus-{n}": one for n, one in enumerate(self.prometheus)}
+        found |= {f"scrape-{replica}": Scrape(self.switches, replica) for replica in ("a", "b")}
         return found | {f"alertmanager-{n}": one for n, one in enumerate(self.managers)}
 
     def pages(self, name: str) -> int:
