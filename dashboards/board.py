@@ -87,6 +87,8 @@ def _datasource() -> dict[str, Any]:
 
 
 def _variable(variable: Variable, language: str) -> dict[str, Any]:
+    if variable.constant:
+        return _constant(variable, language)
     query = f"label_values({variable.metric}, {variable.label or variable.name})"
     return {
         "name": variable.name,
@@ -105,6 +107,20 @@ def _variable(variable: Variable, language: str) -> dict[str, Any]:
         "options": [],
         "current": {"text": ["All"], "value": ["$__all"]},
         "skipUrlSync": False,
+    }
+
+
+def _constant(variable: Variable, language: str) -> dict[str, Any]:
+    value = variable.constant
+    return {
+        "name": variable.name,
+        "type": "constant",
+        "label": getattr(variable.title, language),
+        "query": value,
+        "hide": 2,
+        "options": [{"text": value, "value": value, "selected": True}],
+        "current": {"text": value, "value": value, "selected": True},
+        "skipUrlSync": True,
     }
 
 

@@ -72,6 +72,8 @@ class Variable:
     title: Text
     label: str = ""
     """Of the metric; else the variable's name."""
+    constant: str = ""
+    """The one value that it has, where there is nothing to choose."""
 
 
 @dataclass(frozen=True, slots=True)

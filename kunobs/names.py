@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 LEGS = ("fanout", "indexer")
@@ -43,6 +44,12 @@ def scram_user(namespace: str) -> str:
 def group_prefix(namespace: str) -> str:
     """What the name of each of the tenant's consumer groups begins with."""
     return f"{namespace}."
+
+
+def tenant_dashboard(namespace: str, page: str) -> str:
+    """The uid of a tenant's own dashboard: `kun-<page>-<namespace>`; Grafana takes 40 characters, so a long one is cut and hashed."""
+    uid = f"kun-{page}-{namespace}"
+    return uid if len(uid) <= 40 else f"{uid[:31]}-{blake2b(uid.encode(), digest_size=4).hexdigest()}"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/kunobs/tools
 
 # One function per tool; what go_tool builds is described in the folder of its name beside this file.
-ALL=(debian filebeat prometheus_alertmanager alertmanager docker_registry prometheus prometheus_newest victoria_metrics rule_corpus)
+ALL=(debian filebeat prometheus_alertmanager alertmanager docker_registry prometheus prometheus_newest victoria_metrics rule_corpus kubernetes_schemas)
 debian() { packages kcat postgresql chromium redis-tools; }
 filebeat() { go_tool filebeat 7.17.28 github.com/elastic/beats/v7/filebeat; }
 docker_registry() { deb docker-registry 2.8.2+ds1; }
@@ -31,6 +31,17 @@ rule_corpus() {
     deployment/docker/vmanomaly/vmanomaly-node-exporter-preset/awesome_alerts.yml
   go_files rule-corpus-1 github.com/cloudnative-pg/cloudnative-pg@v1.25.0 h1:VWqj9Hfme4rIdTZm9/SLQN97WMTXPMvZRqEs2n3tIec= \
     docs/src/samples/monitoring/alerts.yaml
+}
+# What Kubernetes and the operators of Prometheus and Grafana take for objects.
+kubernetes_schemas() {
+  local crds=example/prometheus-operator-crd/monitoring.coreos.com grafana=config/crd/bases/grafana.integreatly.org
+  go_files kubernetes-schemas-1 k8s.io/kubernetes@v1.34.4 h1:Yy6R4QB8C9kJPp25GFqEvX5XQwY5qzKeqD0Xx6oAcmk= \
+    api/openapi-spec/swagger.json
+  go_files kubernetes-schemas-1 github.com/prometheus-operator/prometheus-operator@v0.85.0 \
+    h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s= \
+    "${crds}_alertmanagerconfigs.yaml" "${crds}_podmonitors.yaml" "${crds}_probes.yaml" "${crds}_prometheusrules.yaml"
+  go_files kubernetes-schemas-1 github.com/grafana/grafana-operator/v5@v5.24.0 h1:7NvVn7J7hknBBWte99giWEK4TV5qYfZdvDIW8WeU3oU= \
+    "${grafana}_grafanadashboards.yaml" "${grafana}_grafanafolders.yaml"
 }
 alertmanager() {
   # Its module lacks the page that it embeds.
@@ -98,7 +109,7 @@ go_files() {
   for file in "$@"; do
     [ -e "$home/$prefix-${file##*/}" ] || missing+=("$file")
   done
-  [ ${#missing[@]} -gt 0 ] || { say "rules of $module are in $home"; return; }
+  [ ${#missing[@]} -gt 0 ] || { say "files of $module are in $home"; return; }
   local found
   # The checksum is the one above, so nobody else is asked for it.
   found=$(cd "$here" && GOWORK=off GOFLAGS= GOSUMDB=off go mod download -json "$module") || fail "could not get $module"
@@ -110,7 +121,7 @@ go_files() {
     cp "$folder/$file" "$home/$prefix-${file##*/}"
     chmod u+w "$home/$prefix-${file##*/}"
   done
-  say "copied $# rule files of $module into $home"
+  say "copied $# files of $module into $home"
 }
 
 # download PACKAGE: into this folder, whoever we are.

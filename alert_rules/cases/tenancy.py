@@ -66,15 +66,17 @@ CASES = {
         labels={"resource": "requests.cpu"},
     ),
     # The platform's own jobs are large.
-    "KunJobSeriesBudget": Case(
+    # Two pods of one namespace, another namespace, and one of the platform's jobs that has more than all of them.
+    "KunTenantSeriesBudget": Case(
         (
-            Series(f'{_SAMPLES}{{job="shop/web",instance="10.1.0.1:8080"}}', 99000, 103000),
-            Series(f'{_SAMPLES}{{job="shop/web",instance="10.1.0.2:8080"}}', 99000),
-            Series(f'{_SAMPLES}{{job="play/toy",instance="10.1.0.3:8080"}}', 500),
-            Series(f'{_SAMPLES}{{job="kube-state-metrics",instance="10.1.0.4:8080"}}', 900000),
+            Series(f'{_SAMPLES}{{job="tenants",instance="10.1.0.1:8080",namespace="shop",pod="web-0"}}', 24000, 26000),
+            Series(f'{_SAMPLES}{{job="tenants",instance="10.1.0.2:8080",namespace="shop",pod="web-1"}}', 25500),
+            Series(f'{_SAMPLES}{{job="tenants",instance="10.1.0.3:8080",namespace="play",pod="toy-0"}}', 500),
+            Series(f'{_SAMPLES}{{job="legacy",instance="10.1.0.5:8080"}}', 90000),
+            Series(f'{_SAMPLES}{{job="kube-state-metrics",instance="10.1.0.4:8080",namespace="shop"}}', 900000),
         ),
-        value=202000,
-        labels={"job": "shop/web"},
+        value=51500,
+        labels={"namespace": "shop"},
     ),
     # The second one has its share too, of little.
     "KunTenantLogShare": Case(

@@ -13,7 +13,7 @@ from kunobs.catalogue.slo import Objective
 _LEFT = (Step(None, "red"), Step(0, "orange"), Step(0.5, "green"))
 
 
-def _panels(one: Objective) -> Iterator[Panel]:
+def objective_panels(one: Objective) -> Iterator[Panel]:
     """What is left over three days, and the ratio in every window."""
     legend = " ".join(f"{{{{{label}}}}}" for label in one.labels)
     yield stat(
@@ -49,7 +49,7 @@ BOARD = Board(
         "What the platform promises its tenants: how much of each error budget is left, and how fast it burns.",
     ),
     (
-        *(Row(one.name, tuple(_panels(one))) for one in signals.OBJECTIVES),
+        *(Row(one.name, tuple(objective_panels(one))) for one in signals.OBJECTIVES),
         alert_row(signals.SIGNALS),
     ),
 )

@@ -13,6 +13,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from kunobs.config.base import Path
 from kunobs.config.places import Mistake, Place, Places
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TAG = "tag:yaml.org,2002:"
 _MAX_VALUES = 20_000
 _MAX_DEPTH = 50
@@ -43,6 +44,15 @@ class Unreadable(Exception):
     def __init__(self, mistake: Mistake) -> None:
         super().__init__(mistake.problem)
         self.mistake = mistake
+
+
+def decoded(content: bytes, name: str) -> str:
+    """The text of the file `name`; Unreadable when it is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+    raise Unreadable(Mistake((), "is not UTF-8 text", f"`file {name}` says what it is", Place(name, line)))
 
 
 def compose(text: str, at: Callable[[int], Place]) -> Node | None:
@@ -178,6 +188,10 @@ class Builder:
     def _scalar(self, node: ScalarNode, path: Path) -> object:
         kind = str(node.tag).removeprefix(_TAG)
         text = str(node.value)
+        if _SURROGATE.search(text):
+            # "\ud800" in quotes is half a character: nothing can print it, not even the message about it.
+            self.mistakes.append(Mistake(path, "holds half a character", "write the character itself, in UTF-8"))
+            return None
         if kind in ("str", "timestamp"):
             return text
         if kind == "null":

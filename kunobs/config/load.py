@@ -9,7 +9,7 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode
 
-from kunobs.config.document import Builder, Unreadable, compose
+from kunobs.config.document import Builder, Unreadable, compose, decoded
 from kunobs.config.environment import Overlay
 from kunobs.config.explain import nearest, unknown_key
 from kunobs.config.files import MAX_CONFIG, CannotRead, read_bytes
@@ -77,7 +77,7 @@ class _Load:
         data: dict[str, Any] = {}
         try:
             if content is not None:
-                data = self._parse(self._decode(content))
+                data = self._parse(decoded(content, self._name))
                 self._check_version(data)
             overlay = Overlay(Config, data, self._places)
             overlay.apply(environ, self._wanted)
@@ -89,15 +89,6 @@ class _Load:
         if self._mistakes:
             raise self._error()
         return config
-
-    def _decode(self, content: bytes) -> str:
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
-            place = Place(self._name, line)
-            mistake = Mistake((), "is not UTF-8 text", f"`file {self._name}` says what it is", place)
-        raise Unreadable(mistake)
 
     def _parse(self, text: str) -> dict[str, Any]:
         node = compose(text, self._at)

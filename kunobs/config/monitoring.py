@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -13,7 +14,7 @@ from kunobs.catalogue.jobs import JOBS
 from kunobs.config.base import Conflict, Flag, Section, Text, Whole, section, wrong
 from kunobs.config.noc.texts import HttpUrl
 from kunobs.config.quantities import Duration, Size
-from kunobs.config.texts import Broker, Distinct, NotEmpty
+from kunobs.config.texts import Broker, Distinct, NamespaceName, NotEmpty
 
 _WORD = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}")
 
@@ -30,6 +31,25 @@ def _path(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise wrong(text, "is no network", "write 10.8.0.0/16 or fd00:8::/32, without bits behind the mask") from None
+    return text
+
+
+Network = Annotated[Text, AfterValidator(_network)]
+
+
+def _image(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._/:-]{0,200}:[\w][\w.-]{0,127}(?:@sha256:[0-9a-f]{64})?", text, re.ASCII):
+        raise wrong(text, "is no image with a tag", "write prom/prometheus:v3.16.0")
+    return text
+
+
+Image = Annotated[Text, AfterValidator(_image)]
+Folder = Annotated[Text, AfterValidator(lambda text: _path(text) if text else text)]
 Word = Annotated[Text, AfterValidator(_word)]
 AbsolutePath = Annotated[Text, AfterValidator(_path)]
 
@@ -73,6 +93,60 @@ class RemoteWriteConfig(Section):
             yield Conflict(("url", "kind"), "and kind belong together", "give both, or kind none and no url")
 
 
+def _address(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise wrong(text, "is no IP address", "as in 10.96.0.10") from None
+    return text
+
+
+class ManifestsConfig(Section):
+    """What the Kubernetes objects for Prometheus, Alertmanager and the prober are made with."""
+
+    namespace: NamespaceName = Field(default="monitoring", description="The namespace that they run in.")
+    prometheus: Image = Field(default="prom/prometheus:v3.16.0", description="Image of Prometheus.")
+    alertmanager: Image = Field(default="prom/alertmanager:v0.34.2", description="Image of Alertmanager.")
+    blackbox: Image = Field(default="prom/blackbox-exporter:v0.27.0", description="Image of the prober.")
+    cluster_dns: Annotated[tuple[Annotated[Text, AfterValidator(_address)], ...], Distinct] = Field(
+        default=(),
+        description="Addresses of the cluster's DNS, for a prober without search domains: with them NAME.NAMESPACE reaches others' "
+        "Services.",
+    )
+
+
+class TenantsConfig(Section):
+    """What `kunobs generate tenants` makes for the namespaces that define their own monitoring."""
+
+    labels: Mapping[Text, Text] = Field(
+        default={"kunobs.io/monitoring": "tenants"},
+        description="Labels of their objects, which the selectors of the Prometheus that reads them name.",
+    )
+    grafana: Mapping[Text, Text] = Field(
+        default={"kunobs.io/grafana": "tenants"},
+        description="Labels of the Grafana that shows their dashboards.",
+    )
+    files: Folder = Field(
+        default="",
+        description="Folder on the Prometheus servers that holds what `kunobs generate tenants` wrote; empty: its rules "
+        "and probes are not read.",
+    )
+    shards: Whole = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Pairs of Prometheus that share the tenants' targets by namespace; 0: the platform's pair has them.",
+    )
+    shard_rules: tuple[Text, ...] = Field(
+        default=("/etc/prometheus/rules/KunWatchdog.yaml", "/etc/prometheus/rules/KunTenantSeriesBudget.yaml"),
+        description="Rules of the platform that such a pair evaluates beside its tenants'.",
+    )
+    networks: Annotated[tuple[Network, ...], Distinct] = Field(
+        default=(),
+        description="Private networks whose addresses tenants may probe, as in 10.8.0.0/16; names are not resolved for it.",
+    )
+
+
 class MonitoringConfig(Section):
     """The redundant Prometheus and Alertmanager: what `kunobs generate` makes configurations for."""
 
@@ -100,7 +174,7 @@ class MonitoringConfig(Section):
     )
     integration: Word = Field(default="prod", description="The entry of noc.integrations that they post to.")
     token_file: AbsolutePath = Field(
-        default="/etc/alertmanager/noc.token", description="On the Alertmanagers, the integration's token."
+        default="/etc/alertmanager/noc/token", description="On the Alertmanagers, the integration's token."
     )
     targets: Mapping[Text, Annotated[tuple[Broker, ...], Distinct]] = Field(
         default={}, description="Job -> host:port of its targets, for those that Kubernetes does not find."
@@ -115,6 +189,8 @@ class MonitoringConfig(Section):
     storage: StorageConfig = section(StorageConfig)
     limits: LimitsConfig = section(LimitsConfig)
     remote_write: RemoteWriteConfig = section(RemoteWriteConfig)
+    tenants: TenantsConfig = section(TenantsConfig)
+    manifests: ManifestsConfig = section(ManifestsConfig)
 
     def conflicts(self) -> Iterator[Conflict]:
         """Targets of a job that no rule and no dashboard asks about."""
@@ -122,3 +198,6 @@ class MonitoringConfig(Section):
             if name not in JOBS:
                 near = get_close_matches(name, JOBS, 1) or sorted(JOBS)[:5]
                 yield Conflict((f"targets.{name}",), "is no job of the catalogue", f"did you mean {' or '.join(near)}?")
+        if self.tenants.shards and self.remote_write.kind == "mimir":
+            text = "do not go with mimir, which takes the samples of one replica of a cluster and no others"
+            yield Conflict(("tenants.shards", "remote_write.kind"), text, "use victoriametrics or thanos, or no shards")

@@ -38,10 +38,18 @@ def rules(
     _write(out, rule_files(links, tests=tests, bundle=bundle))
 
 
-def _config(config: Path | None) -> MonitoringConfig:
+def _config(config: Path | None, *, needed: bool = True) -> MonitoringConfig:
+    """The section; the defaults where no file is named and none is `needed`."""
     from kunobs.config import find_config, load
+    from kunobs.errors import ConfigError
 
-    return load(find_config(config), sections=("monitoring",)).monitoring
+    try:
+        path = find_config(config)
+    except ConfigError:
+        if needed:
+            raise
+        return load(None, sections=("monitoring",)).monitoring
+    return load(path, sections=("monitoring",)).monitoring
 
 
 def _write(out: Path, files: dict[str, str]) -> None:
@@ -65,23 +73,57 @@ def dashboards(
 
 @app.command()
 def prometheus(out: Out, config: ConfigFile = None) -> None:
-    """A configuration for each replica of `monitoring.replicas`, and the flags to start them with."""
+    """A configuration for each replica of `monitoring.replicas`, the flags to start them with, and Kubernetes objects."""
+    from kunobs.generate.manifests import prometheus_manifests
     from kunobs.generate.prometheus import prometheus_files
 
-    _write(out, prometheus_files(_config(config)))
+    monitoring = _config(config)
+    _write(out, prometheus_files(monitoring) | prometheus_manifests(monitoring))
 
 
 @app.command()
 def alertmanager(out: Out, config: ConfigFile = None) -> None:
-    """The configuration of all Alertmanagers: routes to the relays, and what mutes what."""
+    """The configuration of all Alertmanagers: routes to the relays, and what mutes what; and Kubernetes objects."""
     from kunobs.generate.alertmanager import alertmanager_files
+    from kunobs.generate.manifests import alertmanager_manifests
 
-    _write(out, alertmanager_files(_config(config)))
+    monitoring = _config(config)
+    _write(out, alertmanager_files(monitoring) | alertmanager_manifests(monitoring))
 
 
 @app.command()
-def blackbox(out: Out) -> None:
-    """Modules of blackbox_exporter, each for IPv4 and for IPv6."""
-    from kunobs.generate.blackbox import blackbox_files
+def tenants(
+    folder: Annotated[Path, typer.Argument(help="Folder with a NAMESPACE.yaml of each tenant.")],
+    out: Out,
+    config: ConfigFile = None,
+    dashboards: Annotated[str, typer.Option(help="Address of Grafana, for dashboard_url.")] = "",
+) -> None:
+    """What tenants define for themselves: rules, objectives, probes, dashboards. 3 when a tenant's file is wrong; it keeps what it had."""
+    from kunobs.generate.files import write
+    from kunobs.generate.tenants.build import build
+    from kunobs.generate.tenants.read import texts
+    from kunobs.generate.tenants.rules import Wanted
 
-    _write(out, blackbox_files())
+    monitoring = _config(config)
+    found, wrong = texts(folder)
+    wanted = Wanted(dashboards.rstrip("/"), monitoring.scrape_interval)
+    built = build(out, found, wrong, monitoring, wanted)
+    done = write(out, built.files, built.kept)
+    for messages in built.wrong.values():
+        typer.echo("\n".join(messages), err=True)
+    typer.echo(
+        f"{len(found) - len(built.wrong.keys() & {one.namespace for one in found})} of {len(found) + len(wrong)} tenants:"
+        f" {done.total} files in {out}: {done.changed} written, {done.removed} removed"
+    )
+    for namespace in sorted(built.wrong):
+        typer.echo(f"{namespace}: not made, it keeps what it had", err=True)
+    raise typer.Exit(3 if built.wrong else 0)
+
+
+@app.command()
+def blackbox(out: Out, config: ConfigFile = None) -> None:
+    """Modules of blackbox_exporter, each for IPv4 and for IPv6, and Kubernetes objects."""
+    from kunobs.generate.blackbox import blackbox_files
+    from kunobs.generate.manifests import blackbox_manifests
+
+    _write(out, blackbox_files() | blackbox_manifests(_config(config, needed=False)))

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from kunobs.catalogue.jobs import JOBS, Job, Nodes, Pods, Service
-from kunobs.config.monitoring import LimitsConfig, MonitoringConfig
+from kunobs.config.monitoring import MonitoringConfig
+from kunobs.generate.tenants.jobs import tenants_jobs
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _META = "__meta_kubernetes_"
@@ -17,8 +18,11 @@ _KEPT = (
 )
 
 
-def scrape_configs(config: MonitoringConfig) -> Iterator[dict[str, Any]]:
-    """Of every job that has targets."""
+def scrape_configs(config: MonitoringConfig, shard: int | None = None) -> Iterator[dict[str, Any]]:
+    """Of every job that has targets; of a shard those of the tenants that it has."""
+    if shard is not None:
+        yield from tenants_jobs(config, shard)
+        return
     for name, job in JOBS.items():
         targets = config.targets.get(name, ())
         if targets:
@@ -27,8 +31,8 @@ def scrape_configs(config: MonitoringConfig) -> Iterator[dict[str, Any]]:
             yield _base(name, job) | _found(job.found)
     if config.probes:
         yield _probes(config)
-    if config.kubernetes:
-        yield _tenants(config.limits)
+    if not config.tenants.shards:
+        yield from tenants_jobs(config, None)
 
 
 def _base(name: str, job: Job) -> dict[str, Any]:
@@ -82,38 +86,17 @@ def _probes(config: MonitoringConfig) -> dict[str, Any]:
         "job_name": "probes",
         "metrics_path": "/probe",
         "http_sd_configs": [{"url": f"{config.probes.rstrip('/')}/http_sd", "refresh_interval": "30s"}],
-        "relabel_configs": [
-            {"source_labels": ["__address__"], "target_label": "__param_target"},
-            {"source_labels": ["__param_target"], "target_label": "instance"},
-            {"target_label": "__address__", "replacement": config.blackbox},
-        ],
+        "relabel_configs": through_blackbox(config),
     }
 
 
-def _tenants(limits: LimitsConfig) -> dict[str, Any]:
-    """Pods that ask for it by annotation; what one brings too much is its own loss."""
-    annotation = f"{_META}pod_annotation_kunobs_io_"
-    return {
-        "job_name": "tenants",
-        "sample_limit": limits.samples,
-        "target_limit": limits.targets,
-        "label_limit": limits.labels,
-        "label_name_length_limit": limits.label_name_length,
-        "label_value_length_limit": limits.label_value_length,
-        "body_size_limit": f"{limits.body_size}B",
-        "kubernetes_sd_configs": [{"role": "pod"}],
-        "relabel_configs": [
-            {"source_labels": [f"{annotation}scrape"], "regex": "true", "action": "keep"},
-            {"source_labels": [f"{annotation}path"], "regex": "(/.*)", "target_label": "__metrics_path__"},
-            {"source_labels": [f"{_META}pod_ip", f"{annotation}port"], "regex": "([^:;]+);([0-9]+)",
-             "target_label": "__address__", "replacement": "$1:$2"},
-            {"source_labels": [f"{_META}pod_ip", f"{annotation}port"], "regex": "([^;]+:[^;]+);([0-9]+)",
-             "target_label": "__address__", "replacement": "[$1]:$2"},
-            *_KEPT,
-        ],
-        # A tenant cannot speak of another's namespace: what the target is labelled with wins.
-        "honor_labels": False,
-    }  # fmt: skip
+def through_blackbox(config: MonitoringConfig) -> list[dict[str, Any]]:
+    """The address that was found is what is asked about; who is scraped is the prober."""
+    return [
+        {"source_labels": ["__address__"], "target_label": "__param_target"},
+        {"source_labels": ["__param_target"], "target_label": "instance"},
+        {"target_label": "__address__", "replacement": config.blackbox},
+    ]
 
 
 def _safe(name: str) -> str:

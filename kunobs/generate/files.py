@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,11 @@ class Written:
     removed: int
 
 
-def write(folder: Path, files: Mapping[str, str]) -> Written:
-    """Write `relative name -> text`. UsageError when the folder cannot be written, or a file there is somebody else's."""
+def write(folder: Path, files: Mapping[str, str], kept: Set[str] = frozenset()) -> Written:
+    """Write `relative name -> text`; `kept` are names of an earlier run that stay as they are.
+
+    UsageError when the folder cannot be written, or a file there is somebody else's.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         before = _listed(folder)
@@ -35,15 +38,15 @@ def write(folder: Path, files: Mapping[str, str]) -> Written:
                 hint="give --out a folder of its own, or move that file away",
             )
         changed = sum(_write(folder / name, text) for name, text in files.items())
-        gone = sorted(before - files.keys())
+        gone = sorted(before - files.keys() - kept)
         for name in gone:
             (folder / name).unlink(missing_ok=True)
-        _write(folder / LIST, "".join(f"{name}\n" for name in sorted(files)))
+        _write(folder / LIST, "".join(f"{name}\n" for name in sorted(files.keys() | kept)))
     except OSError as error:
         raise UsageError(
             f"{error.filename or folder}: {error.strerror}", hint=f"mkdir -p {folder}; ls -ld {folder}"
         ) from error
-    return Written(len(files), changed, len(gone))
+    return Written(len(files.keys() | kept), changed, len(gone))
 
 
 def _listed(folder: Path) -> set[str]:

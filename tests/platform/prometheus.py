@@ -48,9 +48,11 @@ class Prometheus:
         *,
         interval: str = "1s",
         version: str = DEBIAN,
+        retention: str = "15d",
         **options: Any,
     ) -> None:
         folder.mkdir(exist_ok=True)
+        self._retention = retention
         self.url = f"http://{HOST}:{choose(())}"
         self._folder, self._program = folder, tool("prometheus", version)
         config = {
@@ -71,6 +73,7 @@ class Prometheus:
                     self._program,
                     f"--config.file={self._folder / 'prometheus.yml'}",
                     f"--storage.tsdb.path={self._folder / 'data'}",
+                    f"--storage.tsdb.retention.time={self._retention}",
                     f"--web.listen-address={self.url.removeprefix('http://')}",
                 ],
                 stdout=log,

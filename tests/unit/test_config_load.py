@@ -191,6 +191,13 @@ def test_a_byte_order_mark_is_no_mistake() -> None:
     assert load_text(b"\xef\xbb\xbfversion: 1\n") == Config()
 
 
+def test_half_a_character_is_a_mistake() -> None:
+    """`"\\ud800"` crashed the message that was to tell of it."""
+    with pytest.raises(ConfigError) as caught:
+        load_text('version: 1\nlog: {level: "\\ud800"}\n')
+    assert str(caught.value) == "kunobs.yaml:2: log.level: holds half a character; write the character itself, in UTF-8"
+
+
 def test_models_are_made_by_programs_too() -> None:
     """Tests and tools build sections from Python values: numbers need no unit there."""
     assert FanoutConfig(transaction_interval=0.05).transaction_interval == pytest.approx(0.05)

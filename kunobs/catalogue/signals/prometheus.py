@@ -25,7 +25,12 @@ SIGNALS = (
         impact=Text("没有它，没人知道告警这条路断了。", "Without it nobody knows that the way of alerts is cut."),
         action=Text("在中继的心跳里看哪个副本不响了。", "See which replica is silent in the relay's heartbeats."),
         # The external label is dropped on the way to the Alertmanagers, this one is not.
-        labels=(("prometheus", "{{ $externalLabels.replica }}"),),
+        labels=(
+            (
+                "prometheus",
+                "{{ with $externalLabels.shard }}{{ . }}-{{ end }}{{ $externalLabels.replica }}",
+            ),
+        ),
     ),
     Signal(
         alert="KunTargetDown",

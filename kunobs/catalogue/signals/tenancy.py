@@ -73,20 +73,22 @@ SIGNALS = (
         action=Text("加节点，或收回长期没用的配额。", "Add nodes, or take back quotas that nobody uses."),
     ),
     Signal(
-        alert="KunJobSeriesBudget",
+        alert="KunTenantSeriesBudget",
         severity="warning",
-        expr=f'sum by (job) (scrape_samples_post_metric_relabeling{{job!~"{_PLATFORM}"}})',
+        expr=f'sum by (namespace) (scrape_samples_post_metric_relabeling{{job!~"{_PLATFORM}",namespace!=""}})',
         comparison=">",
-        threshold=200000,
+        threshold=50000,
         wait="30m",
-        title=Text("租户的采集任务 {job} 序列太多", "Scrape job {job} of a tenant has too many series"),
-        description=Text("每次采集有 {value} 个样本。", "Each scrape brings {value} samples."),
+        title=Text("{namespace} 的序列太多", "{namespace} has too many series"),
+        description=Text(
+            "它的采集目标每次一共给出 {value} 个样本。", "A scrape of all its targets brings {value} samples."
+        ),
         impact=Text(
             "Prometheus 的内存和所有租户的查询都受影响。", "Prometheus' memory and every tenant's queries suffer."
         ),
         action=Text(
-            "用 topk(10, count by (__name__) (…)) 找出序列最多的指标，再用 metricRelabelings 丢掉。",
-            "Find the metrics that have most of them with topk(10, count by (__name__) (…)), and drop them with metricRelabelings.",
+            'topk(10, count by (__name__) ({namespace="…"})) 说明是哪些指标；让它的负责人减少标签。',
+            'topk(10, count by (__name__) ({namespace="…"})) says which metrics; have its owner drop labels.',
         ),
     ),
     Signal(

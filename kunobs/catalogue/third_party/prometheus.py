@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kunobs.catalogue.third_party.declare import declared
 
-_made = declared("github.com/prometheus/prometheus@v2.42.0:scrape/scrape.go")
+# Targets of tenants, and those of pods, are labelled with where they are.
+_scraped = declared("github.com/prometheus/prometheus@v2.42.0:scrape/scrape.go", "namespace", "pod")
 _own = declared("prometheus-2.42.0.prom")
 
 _alerts = declared("github.com/prometheus/prometheus@v2.42.0:rules/alerting.go")
@@ -21,11 +22,11 @@ METRICS = (
         "owner",
         "namespace",
     ),
-    _made("up", "gauge", "1 when the scrape worked, 0 when it failed."),
-    _made("scrape_duration_seconds", "gauge", "How long the scrape took.", unit="seconds"),
-    _made("scrape_samples_scraped", "gauge", "Samples that the target exposed."),
-    _made("scrape_samples_post_metric_relabeling", "gauge", "Samples left after metric relabelling."),
-    _made("scrape_series_added", "gauge", "New series in this scrape, approximately."),
+    _scraped("up", "gauge", "1 when the scrape worked, 0 when it failed."),
+    _scraped("scrape_duration_seconds", "gauge", "How long the scrape took.", unit="seconds"),
+    _scraped("scrape_samples_scraped", "gauge", "Samples that the target exposed."),
+    _scraped("scrape_samples_post_metric_relabeling", "gauge", "Samples left after metric relabelling."),
+    _scraped("scrape_series_added", "gauge", "New series in this scrape, approximately."),
     _own("prometheus_config_last_reload_successful", "gauge", "1 when the newest configuration was loaded."),
     _own(
         "prometheus_config_last_reload_success_timestamp_seconds",
