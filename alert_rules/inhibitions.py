@@ -75,6 +75,9 @@ EXPLAINED: tuple[Edge, ...] = (
     Edge("KunCertificateNearlyExpired", ("KunCertificateExpiring",), ("namespace", "service"), "the same, and worse"),
     Edge("KunIstioControlPlaneDown", ("KunIstioPushSlow", "KunIstioConfigRejected"), (), "it pushes nothing"),
     # Storage and control plane
+    Edge("KunNFSExportHung", ("KunNFSMountHung",), ("device",), "several nodes have one cause"),
+    Edge("KunNFSMountHung", ("KunNFSRetransmissions",), ("instance",), "what is not answered is sent again"),
+    Edge("KunNFSSlow", ("KunNFSQueueing",), ("export",), "slow answers are what the others wait for"),
     Edge("KunCephPGUnavailable", ("KunCephHealthError", "KunCephPGDegradedLong", "KunCephSlowOps", "KunCephRBDWriteSlow"), ("job",),
          "the health error is this"),
     Edge("KunEtcdNoLeader",

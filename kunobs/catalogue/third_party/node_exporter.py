@@ -1,4 +1,4 @@
-"""node_exporter on every machine; what needs disks, IPVS or systemd of a real one is by its source."""
+"""node_exporter on every machine; what needs disks, IPVS, systemd or NFS of a real one is by its source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ _SOURCE = "github.com/prometheus/node_exporter@v1.5.0:collector"
 _mdadm = declared(f"{_SOURCE}/mdadm_linux.go")
 _systemd = declared(f"{_SOURCE}/systemd_linux.go")
 _ipvs = declared(f"{_SOURCE}/ipvs_linux.go")
+_nfs = declared(f"{_SOURCE}/nfs_linux.go")
+_mountstats = declared(f"{_SOURCE}/mountstats_linux.go")
 _DISK = ("device", "fstype", "mountpoint")
+_OPERATION = ("export", "protocol", "mountaddr", "operation")
 
 METRICS = (
     _made("node_cpu_seconds_total", "counter", "Time of each CPU by mode.", "cpu", "mode", unit="seconds"),
@@ -22,6 +25,12 @@ METRICS = (
     _made("node_filesystem_files", "gauge", "Inodes that a filesystem has.", *_DISK),
     _made("node_filesystem_files_free", "gauge", "Inodes that are left.", *_DISK),
     _made("node_filesystem_readonly", "gauge", "1 when a filesystem is read-only.", *_DISK),
+    _made(
+        "node_filesystem_device_error",
+        "gauge",
+        "1 when a filesystem does not say its size: it hangs, fails, or is forbidden to node_exporter.",
+        *_DISK,
+    ),
     _made("node_filefd_allocated", "gauge", "File descriptors in use on the machine."),
     _made("node_filefd_maximum", "gauge", "File descriptors that the kernel allows."),
     _made("node_timex_offset_seconds", "gauge", "How far the clock is from its time source.", unit="seconds"),
@@ -47,5 +56,52 @@ METRICS = (
     ),
     _mdadm("node_md_disks", "gauge", "Disks of an array by their state.", "device", "state"),
     _mdadm("node_md_disks_required", "gauge", "Disks that an array should have.", "device"),
+    _nfs("node_nfs_rpcs_total", "counter", "Calls of NFS that the machine made as a client."),
+    _nfs("node_nfs_rpc_retransmissions_total", "counter", "Calls of NFS that were sent once more."),
+    # Of its collector mountstats, which is off unless it is asked for.
+    _mountstats(
+        "node_mountstats_nfs_operations_requests_total", "counter", "Operations on an export that ended.", *_OPERATION
+    ),
+    _mountstats(
+        "node_mountstats_nfs_operations_request_time_seconds_total",
+        "counter",
+        "Time from asking for an operation to its end.",
+        *_OPERATION,
+        unit="seconds",
+    ),
+    _mountstats(
+        "node_mountstats_nfs_operations_queue_time_seconds_total",
+        "counter",
+        "Time that operations waited before they were sent.",
+        *_OPERATION,
+        unit="seconds",
+    ),
+    _mountstats(
+        "node_mountstats_nfs_operations_response_time_seconds_total",
+        "counter",
+        "Time from sending an operation to its answer.",
+        *_OPERATION,
+        unit="seconds",
+    ),
+    _mountstats(
+        "node_mountstats_nfs_operations_major_timeouts_total",
+        "counter",
+        "Times that an operation had no answer after all its retries.",
+        *_OPERATION,
+    ),
+    _mountstats(
+        "node_mountstats_nfs_operations_sent_bytes_total",
+        "counter",
+        "Bytes sent for an operation.",
+        *_OPERATION,
+        unit="bytes",
+    ),
+    _mountstats(
+        "node_mountstats_nfs_operations_received_bytes_total",
+        "counter",
+        "Bytes received for an operation.",
+        *_OPERATION,
+        unit="bytes",
+    ),
     _systemd("node_systemd_unit_state", "gauge", "1 for the state that a unit is in.", "name", "state", "type"),
 )
