@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from alert_rules.model import Links, Rule
 from alert_rules.suite import Entry, entries, rule_file, unit_test_file
-from kunobs.catalogue.signals import RECORDINGS
+from kunobs.catalogue.signal import Signal
+from kunobs.catalogue.signals import RECORDINGS, SIGNALS
 
 
-def rule_files(links: Links, *, tests: bool = False, bundle: bool = False) -> dict[str, str]:
+def rule_files(
+    links: Links,
+    *,
+    tests: bool = False,
+    bundle: bool = False,
+    signals: Mapping[str, tuple[Signal, ...]] = SIGNALS,
+) -> dict[str, str]:
     """Relative name -> text."""
     files: dict[str, str] = {}
     systems: dict[str, list[Rule]] = defaultdict(list)
-    for entry in entries():
+    for entry in entries(signals):
         rule = entry.rule(links)
         systems[entry.system].append(rule)
         own = f"rules/{rule.alert}.yaml"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alert_rules.mutate import mutants
 from alert_rules.promtool import failures
 from alert_rules.suite import entries, rule_file, unit_test_file
+from kunobs.catalogue.signal import Signal
+from kunobs.catalogue.signals import SIGNALS
 from kunobs.errors import UsageError
 
 # The two that say at which value and when it fires; the restarts would only cost time.
@@ -29,12 +31,12 @@ class Result:
         return self.mutants - len(self.survivors)
 
 
-def run(promtool: Path, systems: Collection[str] = ()) -> Result:
+def run(promtool: Path, systems: Collection[str] = (), signals: Mapping[str, tuple[Signal, ...]] = SIGNALS) -> Result:
     """Of these systems, or of all. UsageError for a name that is none."""
-    chosen = [entry for entry in entries() if not systems or entry.system in systems]
+    chosen = [entry for entry in entries(signals) if not systems or entry.system in systems]
     unknown = set(systems) - {entry.system for entry in chosen}
     if unknown:
-        known = ", ".join(dict.fromkeys(entry.system for entry in entries()))
+        known = ", ".join(dict.fromkeys(entry.system for entry in entries(signals)))
         raise UsageError(f"no system {sorted(unknown)[0]}", hint=f"systems: {known}")
     made: dict[Path, tuple[str, str]] = {}
     with tempfile.TemporaryDirectory(prefix="kunobs-mutants-") as name:

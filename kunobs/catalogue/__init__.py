@@ -4,6 +4,7 @@
     leg        what fanout and indexer have in common
     fanout, indexer, kafka, logs, noc, process, server, exporter, ci, redis, registry   the declarations
     metrics    Metrics: the only way to create one of them
+    planned    what waits for an exporter that there is not yet
     topn       bounded counters per namespace
     lint, check, docs   promtool's rules, "nothing undeclared, nothing forgotten", docs/metrics.md
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from kunobs.catalogue import SYSTEMS
+from kunobs.catalogue.planned import PLANNED
 from kunobs.catalogue.types import Label, MetricSpec
 
 HEAD = """# Metrics
@@ -17,8 +18,13 @@ Every series of a metric whose labels have listed values exists from the first s
 label whose values come from outside; the text says what bounds them.
 """
 
+ALL: Mapping[str, tuple[MetricSpec, ...]] = {
+    **SYSTEMS,
+    **{f"{exporter}, planned": one.metrics for exporter, one in PLANNED.items() if one.metrics},
+}
 
-def render(systems: Mapping[str, tuple[MetricSpec, ...]] = SYSTEMS) -> str:
+
+def render(systems: Mapping[str, tuple[MetricSpec, ...]] = ALL) -> str:
     """The whole page as Markdown."""
     return HEAD + "".join(f"\n## {system}\n\n{_table(specs)}" for system, specs in systems.items())
 

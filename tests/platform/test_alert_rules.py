@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,12 @@ from alert_rules.model import Links
 from alert_rules.mutation import run
 from alert_rules.promtool import failures
 from alert_rules.suite import entries, rule_file
+from kunobs.catalogue.known import KNOWN
+from kunobs.catalogue.planned import METRICS, waiting
+from kunobs.catalogue.signal import Signal
+from kunobs.catalogue.signals import SIGNALS
 from kunobs.generate.files import write
-from tests.platform.prometheus import DEBIAN, NEWEST, tool
+from tests.platform.prometheus import DEBIAN, NEWEST, promtool_check, tool
 from tests.support import REPOSITORY
 
 pytestmark = pytest.mark.platform
@@ -27,28 +32,34 @@ CASES = ("fires and resolves", "stays silent just below", "a restart does not fi
 PROOF = REPOSITORY / "docs" / "proof"
 # Changes that change nothing: the same alerts at the same times.
 LEAST_KILLED = 0.95
+Signals = Mapping[str, tuple[Signal, ...]]
+# What waits for its exporter is proven today, and not counted.
+both = pytest.mark.parametrize("signals", [SIGNALS, waiting(KNOWN)], ids=["made", "planned"])
 
 
+@both
 @pytest.mark.parametrize("version", [DEBIAN, NEWEST])
-def test_every_alert_in_every_case(version: str, tmp_path: Path) -> None:
+def test_every_alert_in_every_case(version: str, signals: Signals, tmp_path: Path) -> None:
     """As `kunobs generate rules --tests` writes them."""
-    write(tmp_path, rule_files(Links("https://runbooks.example", "https://grafana.example"), tests=True))
+    links = Links("https://runbooks.example", "https://grafana.example")
+    write(tmp_path, rule_files(links, tests=True, signals=signals))
     tests = sorted((tmp_path / "tests").glob("*.test.yaml"))
-    assert len(tests) == len(list(entries()))
+    assert len(tests) == len(list(entries(signals))) > 0
     failed = failures(tool("promtool", version), tests)
     verdicts = {
         test.name.removesuffix(".test.yaml"): {case: f": {case}" not in failed.get(test, "") for case in CASES}
         for test in tests
     }
-    if os.environ.get("PROVE") and version == DEBIAN:
+    if os.environ.get("PROVE") and version == DEBIAN and signals is SIGNALS:
         (PROOF / "alerts.json").write_text(json.dumps(verdicts, indent=1) + "\n")
     assert not failed, "\n".join(failed.values())[:5000]
 
 
-def test_broken_copies_are_noticed() -> None:
+@both
+def test_broken_copies_are_noticed(signals: Signals) -> None:
     """Comparison, threshold, matchers, waiting time and guard of every alert."""
-    result = run(tool("promtool"))
-    if os.environ.get("PROVE"):
+    result = run(tool("promtool"), signals=signals)
+    if os.environ.get("PROVE") and signals is SIGNALS:
         (PROOF / "mutation.json").write_text(json.dumps({"mutants": result.mutants, "killed": result.killed}) + "\n")
     assert result.killed >= LEAST_KILLED * result.mutants, result.survivors
 
@@ -75,3 +86,13 @@ def test_promtool_takes_the_files(tmp_path: Path, bundle: bool, version: str) ->
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("SUCCESS") == len(files)
+
+
+def test_planned_metrics_are_promtool_clean() -> None:
+    """`promtool check metrics` of a page that has all of them."""
+    page = []
+    for spec in METRICS.values():
+        labels = ",".join(f'{name}="x"' for name in spec.label_names)
+        page += [f"# HELP {spec.name} {spec.help}", f"# TYPE {spec.name} {spec.type}", f"{spec.name}{{{labels}}} 1", ""]
+    assert promtool_check("\n".join(page)) == ""
+    assert "no help text" in promtool_check("\n".join(page).replace("# HELP kunobs_s3", "# kunobs_s3"))

@@ -6,12 +6,13 @@ import pytest
 
 from kunobs.catalogue import CATALOGUE, by_name
 from kunobs.catalogue.lint import lint
+from kunobs.catalogue.planned import METRICS as PLANNED
 from kunobs.catalogue.types import Label, MetricSpec
 
 HELP = "What it counts, in one sentence."
 
 
-@pytest.mark.parametrize("spec", CATALOGUE.values(), ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [*CATALOGUE.values(), *PLANNED.values()], ids=lambda spec: spec.name)
 def test_declaration_is_clean(spec: MetricSpec) -> None:
     """No declaration breaks a naming rule."""
     assert lint(spec) == []

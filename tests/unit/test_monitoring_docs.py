@@ -10,6 +10,8 @@ import pytest
 from alert_rules.inhibitions import edges
 from alert_rules.suite import entries
 from dashboards.boards import BOARDS
+from kunobs.catalogue.known import KNOWN
+from kunobs.catalogue.planned import waiting
 from kunobs.cli import main
 from kunobs.config import load_text
 from tests.support import REPOSITORY
@@ -26,13 +28,14 @@ RULE = """groups:
 
 
 def test_its_numbers() -> None:
-    """Alerts, systems, dashboards, panels, inhibitions."""
+    """Alerts, systems, dashboards, panels, inhibitions, what is planned."""
     alerts = list(entries())
     panels = sum(len(board.panels) for board in BOARDS)
     assert f"{len(alerts)} alerts in {len({one.system for one in alerts})} systems" in PAGE
     assert f"{len(BOARDS)} dashboards with {panels} panels" in PAGE
     assert f"{panels} of {panels} panels show data" in PAGE
     assert f"{len(edges())} rules, made of edges" in PAGE
+    assert f"\n{sum(map(len, waiting(KNOWN).values()))} alerts, with words" in PAGE
 
 
 def commands() -> list[list[str]]:

@@ -1,9 +1,14 @@
-"""Every alert, one file per observed system; nothing is scanned: a new file gets a line in `SIGNALS`."""
+"""Every alert, one file per observed system; nothing is scanned: a new file gets a line in `SIGNALS`.
+
+Alerts of kunobs.catalogue.planned are among them as soon as their metrics are known.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kunobs.catalogue.known import KNOWN
+from kunobs.catalogue.planned import ready
 from kunobs.catalogue.signal import Recording, Signal
 from kunobs.catalogue.signals import (
     alertmanager,
@@ -67,5 +72,6 @@ SIGNALS: Mapping[str, tuple[Signal, ...]] = {
     "kubelet": kubelet.SIGNALS,
     "prometheus": prometheus.SIGNALS,
     "alertmanager": alertmanager.SIGNALS,
+    **ready(KNOWN),
 }
 RECORDINGS: Mapping[str, tuple[Recording, ...]] = {"slo": slo.RECORDINGS}
