@@ -12,6 +12,9 @@ from alert_rules.lint.context import Context
 from alert_rules.lint.finding import Finding
 from alert_rules.lint.shapes import shape
 from alert_rules.promql import nodes
+from kunobs.catalogue.planned import PLANNED
+
+_WAITS = {spec.name: exporter for exporter, one in PLANNED.items() for spec in one.metrics}
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -32,7 +35,12 @@ def _selector(context: Context, node: Any) -> Iterator[Finding]:
         return
     spec = context.spec(node.name)
     if spec is None:
-        if node.name not in recorded:
+        if node.name in _WAITS:
+            exporter = _WAITS[node.name]
+            yield context.rule.at(
+                "name", f"{node.name} is planned: nothing emits it", f"it waits for the exporter {exporter}", node.name
+            )
+        elif node.name not in recorded:
             near = _nearest(node.name, [*known, *recorded])
             yield context.rule.at("name", f"no metric {node.name} is known", near, node.name)
         return

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from alert_rules import runbooks
 from alert_rules.files import rule_files
 from alert_rules.inhibitions import edges
+from alert_rules.lint.checks import lint
+from alert_rules.lint.context import Settings
+from alert_rules.lint.source import parse
 from alert_rules.model import Links
 from dashboards.files import dashboard_files
 from kunobs.catalogue import SYSTEMS, by_name, planned
@@ -17,6 +21,7 @@ from kunobs.catalogue.known import KNOWN
 from kunobs.catalogue.planned import METRICS, PLANNED, ready, waiting
 from kunobs.catalogue.signals import SIGNALS
 from kunobs.catalogue.types import MetricSpec
+from kunobs.cli import main
 from tests.support import run_python
 
 WAITING = waiting(KNOWN)
@@ -92,3 +97,16 @@ def test_names_are_free() -> None:
         for spec in one.metrics:
             assert spec.origin == "planned"
             assert spec.name.startswith(f"kunobs_{exporter}_")
+
+
+def test_lint_says_what_it_waits_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever writes a rule on it learns that it would never fire; of a metric of nobody, as before."""
+    name = next(iter(METRICS))
+    file = tmp_path / "rules.yaml"
+    file.write_text(f"groups: [{{name: g, rules: [{{record: 'a:b:c', expr: max({name})}}]}}]")
+    assert main(["rules", "lint", "--known", str(file)]) == 3
+    said = capsys.readouterr().out
+    assert f"{name} is planned: nothing emits it [name]" in said
+    assert f"fix: it waits for the exporter {name.split('_')[1]}" in said
+    rules, _ = parse("r", file.read_text().replace(name, f"{name}s"))
+    assert [one.problem for one in lint(rules, Settings(known=KNOWN))] == [f"no metric {name}s is known"]
