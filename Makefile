@@ -7,7 +7,7 @@ KILLS ?= 1000
 SCRAPES ?= 1000
 FAULTS ?= 200
 
-.PHONY: help demo test unit test-platform chaos prove bench bench-pipeline bench-noc bench-exporters lint format docs constraints clean
+.PHONY: help demo test unit test-platform chaos prove bench bench-pipeline bench-noc bench-exporters bench-generate lint format docs constraints clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -46,10 +46,13 @@ prove: .venv/.dev ## Writes the verdict matrices in docs/proof
 	PROVE=1 $(BIN)/python -m pytest -q tests/integration/test_noc_faults.py tests/platform/test_exporter_faults.py
 	PROVE=1 $(BIN)/python -m pytest -q tests/platform/test_alert_rules.py tests/platform/test_dashboards.py tests/platform/test_rules_lint_corpus.py
 
-bench: bench-pipeline bench-noc bench-exporters ## Every benchmark
+bench: bench-pipeline bench-noc bench-exporters bench-generate ## Every benchmark
 
 bench-exporters: .venv/.dev ## Rendering, and Kafka's lag over 50,000 partitions; writes benchmarks/results/exporters.json
 	$(BIN)/python -m benchmarks.exporters
+
+bench-generate: .venv/.dev ## All rules, dashboards and objects for 500 tenants; writes benchmarks/results/generate.json
+	$(BIN)/python -m benchmarks.generate
 
 bench-noc: .venv/.dev ## The relay against alerta, and a storm; writes benchmarks/results/noc.json
 	$(BIN)/python -m benchmarks.noc

@@ -49,6 +49,7 @@ class Prometheus:
         interval: str = "1s",
         version: str = DEBIAN,
         retention: str = "15d",
+        scrape_configs: Iterable[Mapping[str, Any]] = (),
         **options: Any,
     ) -> None:
         folder.mkdir(exist_ok=True)
@@ -60,7 +61,8 @@ class Prometheus:
             "scrape_configs": [
                 {"job_name": name, "honor_labels": True, "static_configs": [{"targets": list(targets)}]} | options
                 for name, targets in jobs.items()
-            ],
+            ]
+            + list(scrape_configs),
         }
         # JSON is YAML too.
         (folder / "prometheus.yml").write_text(json.dumps(config))
@@ -93,6 +95,13 @@ class Prometheus:
         assert answer["status"] == "success", answer
         result = answer["data"]["result"]
         return {json.dumps(one["metric"], sort_keys=True): float(one["value"][1]) for one in result}
+
+    def targets(self) -> list[dict[str, Any]]:
+        """What it scrapes: labels, URL, health."""
+        found: list[dict[str, Any]] = requests.get(f"{self.url}/api/v1/targets?state=active", timeout=30).json()[
+            "data"
+        ]["activeTargets"]
+        return found
 
     def by_job(self, expression: str) -> dict[str, float]:
         """The same of series that differ in their job alone."""
