@@ -34,7 +34,10 @@ def test_its_numbers() -> None:
     assert f"{len(alerts)} alerts in {len({one.system for one in alerts})} systems" in PAGE
     assert f"{len(BOARDS)} dashboards with {panels} panels" in PAGE
     assert f"{panels} of {panels} panels show data" in PAGE
-    assert f"{len(alerts)} alerts and {len(BOARDS)} dashboards with {panels} panels" in (REPOSITORY / "README.md").read_text()
+    assert (
+        f"{len(alerts)} alerts and {len(BOARDS)} dashboards with {panels} panels"
+        in (REPOSITORY / "README.md").read_text()
+    )
     assert f"{len(edges())} rules, made of edges" in PAGE
     assert f"\n{sum(map(len, waiting(KNOWN).values()))} alerts, with words" in PAGE
 

@@ -56,7 +56,8 @@ def texts(folder: Path) -> tuple[list[Text], dict[str, list[str]]]:
         paths = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
     except OSError as error:
         raise UsageError(
-            f"{folder}: {error.strerror}", hint=f"mkdir {folder}; put NAMESPACE.yaml into it, see docs/tenant-monitoring.md"
+            f"{folder}: {error.strerror}",
+            hint=f"mkdir {folder}; put NAMESPACE.yaml into it, see docs/tenant-monitoring.md",
         ) from None
     if not paths:
         raise UsageError(f"{folder} holds no NAMESPACE.yaml", hint=f"ls {folder}; see docs/tenant-monitoring.md")
