@@ -131,6 +131,11 @@ class TenantsConfig(Section):
         description="Folder on the Prometheus servers that holds what `kunobs generate tenants` wrote; empty: its rules "
         "and probes are not read.",
     )
+    tokens: AbsolutePath = Field(
+        default="/etc/alertmanager/tenants",
+        description="Folder on the Alertmanagers with the token of each tenant that has an integration, in a file named as the "
+        "namespace.",
+    )
     shards: Whole = Field(
         default=0,
         ge=0,

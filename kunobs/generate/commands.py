@@ -82,13 +82,29 @@ def prometheus(out: Out, config: ConfigFile = None) -> None:
 
 
 @app.command()
-def alertmanager(out: Out, config: ConfigFile = None) -> None:
-    """The configuration of all Alertmanagers: routes to the relays, and what mutes what; and Kubernetes objects."""
+def alertmanager(
+    out: Out,
+    config: ConfigFile = None,
+    tenants: Annotated[
+        Path | None,
+        typer.Option(help="Folder of tenants' files; those that name an integration get their alerts there."),
+    ] = None,
+) -> None:
+    """The configuration of all Alertmanagers: routes to the relays, what mutes what; and Kubernetes objects. 3: a tenant's file is wrong."""
     from kunobs.generate.alertmanager import alertmanager_files
     from kunobs.generate.manifests import alertmanager_manifests
 
     monitoring = _config(config)
-    _write(out, alertmanager_files(monitoring) | alertmanager_manifests(monitoring))
+    own: dict[str, str] = {}
+    wrong: dict[str, list[str]] = {}
+    if tenants is not None:
+        from kunobs.generate.tenants.read import integrations
+
+        own, wrong = integrations(tenants)
+    _write(out, alertmanager_files(monitoring, own) | alertmanager_manifests(monitoring))
+    for namespace, messages in wrong.items():
+        typer.echo("\n".join([*messages, f"{namespace}: its alerts go where the platform's do"]), err=True)
+    raise typer.Exit(3 if wrong else 0)
 
 
 @app.command()

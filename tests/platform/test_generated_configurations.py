@@ -66,13 +66,18 @@ def test_amtool_takes_alertmanager(tmp_path: Path) -> None:
     tools = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kunobs" / "tools"
     amtool = tools / f"prometheus-alertmanager-{ALERTMANAGER}" / "usr" / "bin" / "amtool"
     need(amtool.exists(), f"needs Debian's Alertmanager {ALERTMANAGER}: make test-platform unpacks it")
-    write(tmp_path, alertmanager_files(FULL))
+    write(tmp_path, alertmanager_files(FULL, {"payments": "pay", "a" * 63: "other"}))
     said = checked([amtool, "check-config", tmp_path / "alertmanager.yml"])
     assert "inhibit rules" in said
-    routed = checked(
-        [amtool, "config", "routes", "test", "--config.file", tmp_path / "alertmanager.yml", "alertname=KunWatchdog"]
-    )
-    assert routed.strip() == "noc"
+    for labels, receiver in (
+        (["alertname=KunWatchdog"], "noc"),
+        (["alertname=QueueGrows", "owner=tenant", "namespace=payments"], "tenant-payments"),
+        (["alertname=QueueGrows", "owner=tenant", f"namespace={'a' * 63}"], f"tenant-{'a' * 63}"),
+        (["alertname=QueueGrows", "owner=tenant", "namespace=pay"], "noc"),
+        (["alertname=KunQuotaBlocking", "owner=platform", "namespace=payments"], "noc"),
+    ):
+        routed = checked([amtool, "config", "routes", "test", "--config.file", tmp_path / "alertmanager.yml", *labels])
+        assert routed.strip() == receiver
 
 
 def test_every_module_is_there_for_both_families() -> None:

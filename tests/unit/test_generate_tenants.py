@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from alert_rules.enforce import Refused, enforced
 from alert_rules.promql import selectors
+from kunobs.cli import main
 from kunobs.config.monitoring import MonitoringConfig, TenantsConfig
 from kunobs.config.tenant import MODULES, ProbeConfig
 from kunobs.errors import ConfigError, UsageError
@@ -125,6 +126,8 @@ def test_a_hostile_file_is_told_line_by_line(tmp_path: Path) -> None:
         ("owner: x\nprobes:\n- {name: a, target: 'x', module: icmp}\n", "is not one of http, https"),
         ("owner: 'a\\nb'\n", "is no group"),
         ("owner: \"x: &a [*a]\"\n", "is no group"),
+        ("owner: x\nslos:\n- {name: a-1b, target: 0.99, total: a, errors: b}\n- {name: a1b, target: 0.99, total: a, errors: b}\n",
+         "there are two rules SloA1bBurnFast"),
         ("owner: x\nrules: [" + "{record: 'namespace:a:b', expr: a}," * 201 + "]\n", "rules"),
     ],
 )  # fmt: skip
@@ -413,3 +416,43 @@ def test_tenants_cannot_speak_as_the_platforms_programs() -> None:
     } <= set(names)
     assert not {"up", "process_start_time_seconds", "go_goroutines"} & set(names)
     assert "10.8.0.0/16" in TenantsConfig(networks=("10.8.0.0/16",)).networks
+
+
+def test_a_wrong_file_keeps_no_alertmanager_from_its_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its alerts go where the platform's do, which is said; those of the others to their own integration."""
+    source = folder(tmp_path / "t", pay="owner: x\nintegration: pay-prod\n", shop="owner: [", play="owner: x\n")
+    (tmp_path / "kunobs.yaml").write_text("version: 1\nmonitoring: {relays: ['https://noc.example.com']}\n")
+    arguments = ["--config", str(tmp_path / "kunobs.yaml"), "--tenants", str(source), "--out", str(tmp_path / "out")]
+    assert main(["generate", "alertmanager", *arguments]) == 3
+    said = capsys.readouterr()
+    assert "shop.yaml:1: is not valid YAML" in said.err
+    assert "shop: its alerts go where the platform's do" in said.err
+    made = YAML(typ="safe").load(tmp_path / "out" / "alertmanager.yml")
+    assert [one["name"] for one in made["receivers"]] == ["noc", "tenant-pay"]
+    hook = made["receivers"][1]["webhook_configs"][0]
+    assert hook["url"] == "https://noc.example.com/v1/alertmanager/pay-prod"
+    assert hook["http_config"]["authorization"]["credentials_file"] == "/etc/alertmanager/tenants/pay"
+
+
+def test_the_command_says_what_is_wrong_and_makes_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 3; 0 once all is right."""
+    source = folder(tmp_path / "t", pay=PAYMENTS, shop=HOSTILE)
+    (tmp_path / "kunobs.yaml").write_text("version: 1\n")
+    arguments = [
+        "generate",
+        "tenants",
+        str(source),
+        "--out",
+        str(tmp_path / "out"),
+        "--config",
+        str(tmp_path / "kunobs.yaml"),
+    ]
+    assert main(arguments) == 3
+    said = capsys.readouterr()
+    assert re.search(r"1 of 2 tenants: \d+ files in .*out: \d+ written, 0 removed", said.out)
+    assert "shop.yaml:3: probes[0].target" in said.err
+    assert said.err.rstrip().endswith("shop: not made, it keeps what it had")
+    (source / "shop.yaml").unlink()
+    assert main(arguments) == 0

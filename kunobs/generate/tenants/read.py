@@ -11,7 +11,7 @@ from alert_rules.lint.source import Source
 from kunobs.config.files import CannotRead, read_bytes
 from kunobs.config.single import Line, read_section
 from kunobs.config.tenant import TenantFile
-from kunobs.errors import UsageError
+from kunobs.errors import ConfigError, UsageError
 from kunobs.names import is_namespace
 
 LARGEST = 256 << 10
@@ -83,6 +83,18 @@ def tenant(text: Text) -> Tenant:
     """The tenant. ConfigError lists what is wrong in its file."""
     file, line = read_section(TenantFile, text.content, str(text.path))
     return Tenant(text.namespace, file, line, Source(str(text.path), tuple(_lines(text.content))))
+
+
+def integrations(folder: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """(the integration of each namespace that names one, messages by name of a file that is wrong)."""
+    found, wrong = texts(folder)
+    named: dict[str, str] = {}
+    for text in found:
+        try:
+            named[text.namespace] = tenant(text).file.integration
+        except ConfigError as error:
+            wrong[text.namespace] = str(error).splitlines()
+    return {namespace: integration for namespace, integration in named.items() if integration}, wrong
 
 
 def _lines(content: bytes) -> Iterator[str]:

@@ -45,7 +45,18 @@ def groups(tenant: Tenant, wanted: Wanted) -> list[dict[str, Any]]:
     made = [_group(tenant.namespace, f"slo.{name}", _slo(tenant, one, wanted)) for name, one in objectives]
     if own:
         made.append(_group(tenant.namespace, "own", own))
+    _distinct(tenant, made)
     return made
+
+
+def _distinct(tenant: Tenant, made: list[dict[str, Any]]) -> None:
+    """Objectives `a-1b` and `a1b` have the same alerts, and a rule of one's own may be called as one of them."""
+    seen: set[str] = set()
+    for rule in (rule for group in made for rule in group["rules"]):
+        name = rule.get("alert") or rule["record"]
+        if name in seen:
+            raise Wrong([f"{tenant.source.name}: there are two rules {name}; rename an objective or a rule"])
+        seen.add(name)
 
 
 def _group(namespace: str, name: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
@@ -77,13 +88,10 @@ def _source(tenant: Tenant, place: int) -> LintRule:
     rule: Any = tenant.file.rules[place]
     line = tenant.line(("rules", place, "expr"))
     text = tenant.source.lines[line - 1] if line <= len(tenant.source.lines) else ""
-    value = text.partition("expr:")[2].strip()
-    block = value[:1] in ("|", ">") or not value
-    column = (
-        1
-        if block
-        else text.find("expr:") + 5 + len(text.partition("expr:")[2]) - len(text.partition("expr:")[2].lstrip()) + 1
-    )
+    after = text.partition("expr:")[2]
+    # The text of a literal block begins on the next line.
+    block = after.strip()[:1] in ("", "|", ">")
+    column = 1 if block else len(text) - len(after.lstrip()) + 1
     lines = {
         key: tenant.line(("rules", place, key)) for key in ("for", "keep_firing_for", "alert", "record", "summary")
     }
@@ -133,9 +141,8 @@ def _links(tenant: Tenant, wanted: Wanted) -> dict[str, str]:
 
 def objective(slo: SloConfig, namespace: str) -> Objective:
     """The objective of one namespace. ValueError for a target at which no alert can fire, Refused for what is no selector."""
-    label = f"{LABEL}"
     counts = {
-        part: f"sum by ({label}) (rate({_selector(getattr(slo, part), namespace)}[{{window}}]))"
+        part: f"sum by ({LABEL}) (rate({_selector(getattr(slo, part), namespace)}[{{window}}]))"
         for part in ("errors", "total")
     }
     words = slo.words or WordsConfig(zh=f"{slo.name} 的失败太多", en=f"Too much of {slo.name} fails")
@@ -145,7 +152,7 @@ def objective(slo: SloConfig, namespace: str) -> Objective:
         alert=f"Slo{camel}Burn",
         record=f"namespace:slo_{slo.name.replace('-', '_')}",
         target=slo.target,
-        labels=(label,),
+        labels=(LABEL,),
         least=slo.least,
         title=Text(words.zh, words.en),
         impact=Text("这个目标的误差预算会提前用完。", "The error budget of this objective is used up too early."),
