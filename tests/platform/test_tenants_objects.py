@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -165,3 +166,54 @@ def test_without_shards_the_pair_has_the_tenants() -> None:
     ]
     assert "tenants" in jobs
     assert "tenants-probes" not in jobs
+
+
+@pytest.mark.parametrize("version", [DEBIAN, NEWEST])
+def test_a_tenants_alerts_fire_for_it_and_nobody_else(version: str, tenants: Path, tmp_path: Path) -> None:
+    """2 % of its requests fail; all of another's do, and a queue of another is long: its rules do not see them."""
+    series = [
+        ('http_requests_total{app="api",namespace="payments",code="500"}', "0+2x180"),
+        ('http_requests_total{app="api",namespace="payments",code="200"}', "0+98x180"),
+        ('http_requests_total{app="web",namespace="payments",code="500"}', "0+900x180"),
+        ('http_requests_total{app="api",namespace="shop",code="500"}', "0+900x180"),
+        ('queue_length{queue="mail",namespace="payments"}', "1001x180"),
+        ('queue_length{queue="mail",namespace="shop"}', "5000x180"),
+        ('queue_length{queue="sms",namespace="shop"}', "5000x180"),
+    ]
+    common = {"component": "tenant", "owner": "tenant", "namespace": "payments"}
+    link = {"dashboard_url": "https://grafana.example.com/d/kun-home-payments"}
+    fired = {"exp_labels": common | {"severity": "warning", "queue": "mail"},
+             "exp_annotations": link | {"summary": "Queue mail holds 1.001k", "summary_zh": "队列 mail 积压 1.001k"}}  # fmt: skip
+    burn = {
+        "exp_labels": common | {"severity": "critical"},
+        "exp_annotations": link
+        | {
+            "summary": "Too much of api fails",
+            "description": "2% failed in the last 1h: more than 14.4 times what the target of 99.90% allows.",
+            "impact": "The error budget of this objective is used up too early.",
+            "summary_zh": "api 的失败太多",
+            "description_zh": "过去 1h 有 2% 失败，是目标 99.90% 所允许的 14.4 倍以上。",
+            "impact_zh": "这个目标的误差预算会提前用完。",
+        },
+    }
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series],
+        "alert_rule_test": [
+            {"eval_time": "9m", "alertname": "QueueGrows", "exp_alerts": []},
+            {"eval_time": "11m", "alertname": "QueueGrows", "exp_alerts": [fired]},
+            {"eval_time": "90m", "alertname": "SloApiBurnFast", "exp_alerts": [burn]},
+        ],
+    }
+    rules = str(tenants / "rules" / "payments.yaml")
+    (tmp_path / "test.json").write_text(
+        json.dumps({"rule_files": [rules], "evaluation_interval": "1m", "tests": [test]})
+    )
+    done = subprocess.run(
+        [tool("promtool", version), "test", "rules", tmp_path / "test.json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
