@@ -42,6 +42,14 @@ def _network(text: str) -> str:
 Network = Annotated[Text, AfterValidator(_network)]
 
 
+def _replica(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]{1,20}", text):
+        raise wrong(
+            text, "is no replica", "lower case letters and digits, as in a; it becomes part of an object's name"
+        )
+    return text
+
+
 def _image(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9._/:-]{0,200}:[\w][\w.-]{0,127}(?:@sha256:[0-9a-f]{64})?", text, re.ASCII):
         raise wrong(text, "is no image with a tag", "write prom/prometheus:v3.16.0")
@@ -156,7 +164,7 @@ class MonitoringConfig(Section):
     """The redundant Prometheus and Alertmanager: what `kunobs generate` makes configurations for."""
 
     cluster: Word = Field(default="kubernetes", description="The external label `cluster` of everything.")
-    replicas: Annotated[tuple[Word, ...], Distinct, NotEmpty] = Field(
+    replicas: Annotated[tuple[Annotated[Text, AfterValidator(_replica)], ...], Distinct, NotEmpty] = Field(
         default=("a", "b"),
         description="Prometheus servers that all scrape the same; each is a file.",
     )
@@ -199,8 +207,9 @@ class MonitoringConfig(Section):
 
     def conflicts(self) -> Iterator[Conflict]:
         """Targets of a job that no rule and no dashboard asks about."""
+        shards = {f"prometheus-tenants-{shard}" for shard in range(self.tenants.shards)}
         for name in self.targets:
-            if name not in JOBS:
+            if name not in JOBS and name not in shards:
                 near = get_close_matches(name, JOBS, 1) or sorted(JOBS)[:5]
                 yield Conflict((f"targets.{name}",), "is no job of the catalogue", f"did you mean {' or '.join(near)}?")
         if self.tenants.shards and self.remote_write.kind == "mimir":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from kunobs.catalogue.jobs import JOBS, Job, Nodes, Pods, Service
@@ -23,7 +24,7 @@ def scrape_configs(config: MonitoringConfig, shard: int | None = None) -> Iterat
     if shard is not None:
         yield from tenants_jobs(config, shard)
         return
-    for name, job in JOBS.items():
+    for name, job in {**JOBS, **_shards(config)}.items():
         targets = config.targets.get(name, ())
         if targets:
             yield _base(name, job) | {"static_configs": [{"targets": list(targets)}]}
@@ -33,6 +34,12 @@ def scrape_configs(config: MonitoringConfig, shard: int | None = None) -> Iterat
         yield _probes(config)
     if not config.tenants.shards:
         yield from tenants_jobs(config, None)
+
+
+def _shards(config: MonitoringConfig) -> dict[str, Job]:
+    """Each pair that takes tenants is a job of its own, for only the two of a pair are alike."""
+    names = (f"prometheus-tenants-{shard}" for shard in range(config.tenants.shards))
+    return {name: replace(JOBS["prometheus"], found=Service(name, "web")) for name in names}
 
 
 def _base(name: str, job: Job) -> dict[str, Any]:

@@ -19,9 +19,12 @@ _RULES = "/etc/prometheus/rules"
 
 
 def prometheus_manifests(config: MonitoringConfig) -> dict[str, str]:
-    """`kubernetes/…`: a Deployment for each server, what it may read, a Service that its own job finds, and a budget for drains."""
+    """`kubernetes/…`: a Deployment for each server, what it may read, and for each pair a Service that its job finds and a budget for drains."""
     names = [name for name, _, _ in servers(config)]
-    made = [*_account(config), _service("prometheus", {"web": 9090}), _budget("prometheus")]
+    pairs = {name.rpartition("-")[0] for name in names}
+    made = list(_account(config))
+    for pair in sorted(pairs):
+        made += [_service(pair, {"web": 9090}), _budget(pair)]
     made += [_deployment(config, name) for name in names]
     configs = {f"{name}-config": [f"prometheus.yml={name}.yml"] for name in names}
     return _folder(config, made, configs)
@@ -121,7 +124,7 @@ def _deployment(config: MonitoringConfig, name: str) -> Object:
         "nodeSelector": {f"kunobs.io/{name}": "true"},
         "terminationGracePeriodSeconds": 600,
     }
-    labels = {"app": "prometheus", "kunobs.io/server": name}
+    labels = {"app": name.rpartition("-")[0], "kunobs.io/server": name}
     spec = {
         "replicas": 1,
         # Two at one folder would be one too many.

@@ -149,6 +149,7 @@ def test_every_tenant_is_in_one_shard() -> None:
         jobs = {one["job_name"]: one for one in YAML(typ="safe").load(text)["scrape_configs"]}
         if "tenants" not in name:
             assert not {"tenants", "tenants-probes"} & jobs.keys()
+            assert {"prometheus", "prometheus-tenants-0", "prometheus-tenants-1"} <= jobs.keys()
             continue
         assert jobs.keys() == {"tenants", "tenants-probes"}
         for job in jobs.values():
