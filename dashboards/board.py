@@ -8,7 +8,7 @@ from typing import Any
 from grafanalib import core
 
 from dashboards.layout import below, placed
-from dashboards.model import Board, Variable
+from dashboards.model import Board, Variable, said
 from dashboards.panels import DATASOURCE, panel_json, row_json
 
 SCHEMA = 42
@@ -26,7 +26,7 @@ def board_json(board: Board, language: str = "en") -> dict[str, Any]:
         for panel, grid in placed(row.panels, y + 1):
             number += 1
             inside.append(panel_json(panel, language, number, grid))
-        panels.append(row_json(getattr(row.title, language), heading, y, inside, row.collapsed))
+        panels.append(row_json(said(row.title, language), heading, y, inside, row.collapsed))
         if row.collapsed:
             y += 1
         else:
@@ -42,9 +42,9 @@ def text(board: Board, language: str = "en") -> str:
 
 def _top(board: Board, language: str, panels: list[dict[str, Any]]) -> dict[str, Any]:
     old = core.Dashboard(
-        title=getattr(board.title, language),
+        title=said(board.title, language),
         uid=board.uid,
-        description=getattr(board.description, language),
+        description=said(board.description, language),
         tags=[TAG, *board.tags],
         timezone="browser",
         refresh=board.refresh,
@@ -93,7 +93,7 @@ def _variable(variable: Variable, language: str) -> dict[str, Any]:
     return {
         "name": variable.name,
         "type": "query",
-        "label": getattr(variable.title, language),
+        "label": said(variable.title, language),
         "datasource": DATASOURCE,
         "definition": query,
         "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},

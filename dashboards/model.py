@@ -9,15 +9,26 @@ from typing import Literal
 from kunobs.catalogue.signal import Text
 
 Kind = Literal["series", "stat", "table", "bars", "states", "heatmap"]
+States = tuple[tuple[str, str | Text, str], ...]
+"""(value, what it stands for, colour) of a number that stands for a state."""
 WIDTH = 24
+
+
+def said(words: str | Text, language: str) -> str:
+    """In this language; a bare string is the same in all."""
+    found: str = words if isinstance(words, str) else getattr(words, language)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """PromQL, with `$variables` and `$__rate_interval`; `legend` names a series: `{{topic}}`."""
+    """PromQL, with `$variables` and `$__rate_interval`; `legend` names a series: `{{topic}}`.
+
+    A bare string where it holds placeholders and names only: what has a word of a language in it is a Text.
+    """
 
     expr: str
-    legend: str = ""
+    legend: str | Text = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +61,7 @@ class Panel:
     steps: tuple[Step, ...] = ()
     links: tuple[Link, ...] = ()
     stacked: bool = False
-    states: tuple[tuple[str, str, str], ...] = ()
-    """(value, text, colour) of a number that stands for a state."""
+    states: States = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,7 @@ def series(title: Text, description: Text, *queries: Query, unit: str = "", widt
     return Panel("series", title, description, queries, unit, width, height, steps, stacked=stacked)
 
 
-def stat(title: Text, description: Text, expr: str, *, unit: str = "", legend: str = "", width: int = 4, height: int = 4,
+def stat(title: Text, description: Text, expr: str, *, unit: str = "", legend: str | Text = "", width: int = 4, height: int = 4,
          steps: tuple[Step, ...] = ()) -> Panel:  # fmt: skip
     """One number, or one for each series."""
     return Panel("stat", title, description, (Query(expr, legend),), unit, width, height, steps)
@@ -112,13 +122,13 @@ def table(title: Text, description: Text, *queries: Query, unit: str = "", width
     return Panel("table", title, description, queries, unit, width, height)
 
 
-def bars(title: Text, description: Text, expr: str, legend: str, *, unit: str = "", width: int = 8, height: int = 8,
+def bars(title: Text, description: Text, expr: str, legend: str | Text, *, unit: str = "", width: int = 8, height: int = 8,
          steps: tuple[Step, ...] = ()) -> Panel:  # fmt: skip
     """The last value of each series as a bar, for the largest few."""
     return Panel("bars", title, description, (Query(expr, legend),), unit, width, height, steps)
 
 
-def states(title: Text, description: Text, expr: str, legend: str, states: tuple[tuple[str, str, str], ...], *,
+def states(title: Text, description: Text, expr: str, legend: str | Text, states: States, *,
            width: int = 12, height: int = 6) -> Panel:  # fmt: skip
     """A number that stands for a state, over time."""
     return Panel("states", title, description, (Query(expr, legend),), "", width, height, states=states)
@@ -131,5 +141,5 @@ def heatmap(
     return Panel("heatmap", title, description, (Query(expr, "{{le}}"),), unit, width, height)
 
 
-UP_DOWN = (("0", "down", "red"), ("1", "up", "green"))
+UP_DOWN: States = (("0", Text("中断", "down"), "red"), ("1", Text("正常", "up"), "green"))
 BAD_ABOVE_0 = (Step(None, "green"), Step(1, "red"))

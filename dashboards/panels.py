@@ -11,7 +11,7 @@ from typing import Any
 
 from grafanalib import core
 
-from dashboards.model import Panel, Query, Step
+from dashboards.model import Panel, Query, Step, said
 
 LANGUAGES = ("zh", "en")
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -28,18 +28,18 @@ _KEPT = ("id", "type", "title", "description", "transparent")
 def panel_json(panel: Panel, language: str, number: int, grid: dict[str, int]) -> dict[str, Any]:
     """One panel at its place, with an id that is unique in its dashboard."""
     make = _KINDS[panel.kind]
-    title, description = getattr(panel.title, language), getattr(panel.description, language)
-    targets = [_target(query, place, panel.kind) for place, query in enumerate(panel.queries)]
+    title, description = said(panel.title, language), said(panel.description, language)
+    targets = [_target(query, language, place, panel.kind) for place, query in enumerate(panel.queries)]
     old = make(title=title, description=description, gridPos=core.GridPos(**grid), id=number, targets=targets)
     written = old.to_json_data()
     made: dict[str, Any] = {key: written[key] for key in _KEPT}
     made["gridPos"] = grid
     made["datasource"] = DATASOURCE
     made["targets"] = [_modern_target(target, panel.kind) for target in targets]
-    made["fieldConfig"] = {"defaults": _defaults(panel, written), "overrides": []}
+    made["fieldConfig"] = {"defaults": _defaults(panel, language, written), "overrides": []}
     made["options"] = _OPTIONS[panel.kind](panel)
     made["links"] = [
-        {"title": getattr(link.title, language), "url": link.url, "targetBlank": True} for link in panel.links
+        {"title": said(link.title, language), "url": link.url, "targetBlank": True} for link in panel.links
     ]
     if panel.kind == "table":
         made["transformations"] = [
@@ -61,10 +61,10 @@ def row_json(title: str, number: int, y: int, panels: list[dict[str, Any]], coll
     }
 
 
-def _target(query: Query, place: int, kind: str) -> Any:
+def _target(query: Query, language: str, place: int, kind: str) -> Any:
     return core.Target(
         expr=query.expr,
-        legendFormat=query.legend,
+        legendFormat=said(query.legend, language),
         refId=chr(ord("A") + place),
         instant=kind in ("table", "bars", "stat"),
         format={"table": "table", "heatmap": "heatmap"}.get(kind, "time_series"),
@@ -86,13 +86,13 @@ def _modern_target(target: Any, kind: str) -> dict[str, Any]:
     }
 
 
-def _defaults(panel: Panel, written: dict[str, Any]) -> dict[str, Any]:
+def _defaults(panel: Panel, language: str, written: dict[str, Any]) -> dict[str, Any]:
     steps = panel.steps or (Step(None, "green"),)
     defaults: dict[str, Any] = {
         "unit": UNITS[panel.unit],
         "color": {"mode": "palette-classic" if panel.kind in ("series", "heatmap") else "thresholds"},
         "thresholds": {"mode": "absolute", "steps": [{"color": step.colour, "value": step.value} for step in steps]},
-        "mappings": _mappings(panel),
+        "mappings": _mappings(panel, language),
     }
     if panel.unit == "ratio":
         defaults |= {"min": 0, "max": 1} if panel.kind in ("bars", "stat") else {"min": 0}
@@ -119,11 +119,11 @@ def _defaults(panel: Panel, written: dict[str, Any]) -> dict[str, Any]:
     return defaults | {"custom": custom}
 
 
-def _mappings(panel: Panel) -> list[dict[str, Any]]:
+def _mappings(panel: Panel, language: str) -> list[dict[str, Any]]:
     if not panel.states:
         return []
     options = {
-        value: {"text": text, "color": colour, "index": place}
+        value: {"text": said(text, language), "color": colour, "index": place}
         for place, (value, text, colour) in enumerate(panel.states)
     }
     return [{"type": "value", "options": options}]
@@ -134,7 +134,7 @@ def _reduced() -> dict[str, Any]:
 
 
 def _series_options(panel: Panel) -> dict[str, Any]:
-    many = len(panel.queries) > 1 or "{{" in panel.queries[0].legend
+    many = len(panel.queries) > 1 or "{{" in said(panel.queries[0].legend, "en")
     return {
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": many, "calcs": []},
         "tooltip": {"mode": "multi", "sort": "desc"},

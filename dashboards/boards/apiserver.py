@@ -129,8 +129,8 @@ BOARD = Board(
                         "Webhooks and queues not counted; slow writes are etcd, slow reads alone are somebody who lists too much.",
                     ),
                     *(
-                        Query(_took(share, verbs), f"{name} {word}")
-                        for verbs, name in ((_READS, "read"), (_WRITES, "write"))
+                        Query(_took(share, verbs), Text(f"{name.zh} {word}", f"{name.en} {word}"))
+                        for verbs, name in ((_READS, Text("读", "read")), (_WRITES, Text("写", "write")))
                         for share, word in ((0.5, "p50"), (0.99, "p99"))
                     ),
                     unit="seconds",

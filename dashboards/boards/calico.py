@@ -14,7 +14,11 @@ _R = "[$__rate_interval]"
 _IN_USE = f"sum by (ippool) (ipam_allocations_in_use{{{_P}}})"
 _SIZE = f"sum by (ippool) (ipam_ippool_size{{{_P}}})"
 _APPLY = "felix_int_dataplane_apply_time_seconds"
-_RESYNC = (("1", "waits", "red"), ("2", "resync", "orange"), ("3", "in sync", "green"))
+_RESYNC = (
+    ("1", Text("等待", "waits"), "red"),
+    ("2", Text("重新同步", "resync"), "orange"),
+    ("3", Text("已同步", "in sync"), "green"),
+)
 
 BOARD = Board(
     "kun-calico",
@@ -106,7 +110,7 @@ BOARD = Board(
                         "每秒失败的次数：整个更新，以及对 ipset、iptables、nftables 的调用；失败的更新会再试。",
                         "Per second: whole updates, and calls of ipset, iptables, nftables; updates that failed are tried again.",
                     ),
-                    Query(f"sum(rate(felix_int_dataplane_failures{{{_I}}}{_R}))", "update"),
+                    Query(f"sum(rate(felix_int_dataplane_failures{{{_I}}}{_R}))", Text("更新", "update")),
                     Query(f"sum(rate(felix_ipset_errors{{{_I}}}{_R}))", "ipset"),
                     Query(f"sum(rate(felix_iptables_restore_errors{{{_I}}}{_R}))", "iptables"),
                     Query(f"sum(rate(felix_nft_errors{{{_I}}}{_R}))", "nftables"),

@@ -146,7 +146,7 @@ BOARD = Board(
                     ),
                     "max by (job, name, severity) (ceph_health_detail) == 1",
                     "{{severity}} {{name}}",
-                    (("1", "active", "orange"),),
+                    (("1", Text("在报", "active"), "orange"),),
                     width=8,
                     height=8,
                 ),
@@ -166,12 +166,12 @@ BOARD = Board(
                 states(
                     Text("monitor", "Monitors"),
                     Text(
-                        "每个 monitor 是否在法定人数里；out 的不投票。",
+                        "每个 monitor 是否在法定人数里；不在的不投票。",
                         "Whether each monitor is in the quorum; one that is out has no vote.",
                     ),
                     "max by (job, ceph_daemon) (ceph_mon_quorum_status)",
                     "{{ceph_daemon}}",
-                    (("0", "out", "red"), ("1", "in", "green")),
+                    (("0", Text("不在", "out"), "red"), ("1", Text("在", "in"), "green")),
                     width=8,
                     height=8,
                 ),

@@ -153,7 +153,7 @@ BOARD = Board(
                 states(
                     Text("实例", "Instances"),
                     Text(
-                        "每个 CoreDNS 能否抓取；反复 down 多半是内存超限被杀。",
+                        "每个 CoreDNS 能否抓取；反复中断多半是内存超限被杀。",
                         "Whether each CoreDNS can be scraped; down again and again, it is mostly killed for its memory.",
                     ),
                     'min by (instance) (up{job="coredns"})',
@@ -177,7 +177,7 @@ BOARD = Board(
                         "每秒合成的应答和 AAAA 查询；AAAA 照常而合成落到 0，只有 IPv6 的 Pod 就到不了只有 IPv4 的网站。",
                         "Answers made per second, and queries for AAAA; if only the former fall to 0, pods with IPv6 alone do not reach IPv4 sites.",
                     ),
-                    Query(f"sum(rate(coredns_dns64_requests_translated_total{{{_S}}}{_R}))", "made"),
+                    Query(f"sum(rate(coredns_dns64_requests_translated_total{{{_S}}}{_R}))", Text("合成", "made")),
                     Query(f'sum(rate(coredns_dns_requests_total{{{_S}, type="AAAA"}}{_R}))', "AAAA"),
                     unit="requests/s",
                 ),

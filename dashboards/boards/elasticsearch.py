@@ -12,7 +12,11 @@ _LIMIT = {signal.alert: signal.threshold for signal in signals.SIGNALS}
 _C = 'cluster=~"$elasticsearch_cluster"'
 _N = 'namespace=~"$namespace"'
 _HEALTH = "elasticsearch_cluster_health"
-_COLOURS = (("0", "green", "green"), ("1", "yellow", "yellow"), ("2", "red", "red"))
+_COLOURS = (
+    ("0", Text("绿", "green"), "green"),
+    ("1", Text("黄", "yellow"), "yellow"),
+    ("2", Text("红", "red"), "red"),
+)
 _FREE = f"elasticsearch_filesystem_data_available_bytes{{{_C}}}"
 _LEFT = f"{_FREE} / elasticsearch_filesystem_data_size_bytes{{{_C}}}"
 _AREA = f'area="heap", {_C}'
@@ -38,7 +42,7 @@ BOARD = Board(
                     "stat",
                     Text("颜色", "Colour"),
                     Text(
-                        "green：都在；yellow：缺副本；red：有索引写不进、查不全。",
+                        "绿：都在；黄：缺副本；红：有索引写不进、查不全。",
                         "green: all is there; yellow: replicas are missing; red: some indices take no writes and searches miss documents.",
                     ),
                     (

@@ -172,9 +172,9 @@ BOARD = Board(
                         "文件离配额近而在用的不多，整理就够；都近就要减少对象或加配额。",
                         "A file near its quota of which little is used needs defragmenting; else fewer objects or a larger quota.",
                     ),
-                    Query(f"max by (instance) ({_SIZE})", "{{instance}} file"),
-                    Query(f"max by (instance) ({_USED})", "{{instance}} used"),
-                    Query(f"min({_QUOTA})", "quota"),
+                    Query(f"max by (instance) ({_SIZE})", Text("{{instance}} 文件", "{{instance}} file")),
+                    Query(f"max by (instance) ({_USED})", Text("{{instance}} 在用", "{{instance}} used")),
+                    Query(f"min({_QUOTA})", Text("配额", "quota")),
                     unit="bytes",
                 ),
                 series(

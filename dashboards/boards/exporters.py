@@ -10,7 +10,7 @@ from kunobs.catalogue.signals import exporters as signals
 # Other programs have series process_… too.
 _J = 'job=~"kunobs-.+", job=~"$job"'
 _E = 'exporter=~"$exporter"'
-_COLLECTS = (("0", "fails", "red"), ("1", "works", "green"))
+_COLLECTS = (("0", Text("失败", "fails"), "red"), ("1", Text("正常", "works"), "green"))
 _ANY = (Step(None, "green"), Step(1, "orange"))
 _AGE = f"time() - max by (job, instance) (process_start_time_seconds{{{_J}}})"
 _WHO = "{{job}} {{instance}}"
@@ -95,7 +95,7 @@ BOARD = Board(
                 states(
                     Text("收集器的状态", "State of each collector"),
                     Text(
-                        "任一实例失败就算 fails；只在一段时间失败，多半是被观测的系统慢。",
+                        "任一实例失败就算失败；只在一段时间失败，多半是被观测的系统慢。",
                         "fails where any instance does; failing for a while mostly means that what is observed is slow.",
                     ),
                     f"min by (exporter, collector) (kunobs_exporter_collector_success{{{_E}}})",

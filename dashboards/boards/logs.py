@@ -112,10 +112,12 @@ BOARD = Board(
                 series(
                     Text("写入和看到的行", "Lines written and seen"),
                     Text(
-                        "每秒的行；哪一跳低于 written，日志就停在它之前。",
+                        "每秒的行；哪一跳低于写入，日志就停在它之前。",
                         "Lines per second; a hop below written is the first that logs do not reach.",
                     ),
-                    Query(f"sum(rate(kunobs_logs_canary_sent_total{{{_I}}}[$__rate_interval]))", "written"),
+                    Query(
+                        f"sum(rate(kunobs_logs_canary_sent_total{{{_I}}}[$__rate_interval]))", Text("写入", "written")
+                    ),
                     Query(
                         f"sum by (hop) (rate(kunobs_logs_canary_received_total{{{_I}}}[$__rate_interval]))", "{{hop}}"
                     ),
@@ -142,11 +144,11 @@ BOARD = Board(
                     ),
                     Query(
                         f"sum by (hop) (rate(kunobs_logs_canary_duplicate_total{{{_I}}}[$__rate_interval]))",
-                        "twice {{hop}}",
+                        Text("重复 {{hop}}", "twice {{hop}}"),
                     ),
                     Query(
                         f"sum by (hop) (rate(kunobs_logs_canary_out_of_order_total{{{_I}}}[$__rate_interval]))",
-                        "out of order {{hop}}",
+                        Text("乱序 {{hop}}", "out of order {{hop}}"),
                     ),
                     unit="events/s",
                 ),
@@ -188,7 +190,7 @@ BOARD = Board(
                 states(
                     Text("金丝雀的读取端", "Readers of the canaries"),
                     Text(
-                        "每个节点的金丝雀能否读每一跳；down 时那一跳的数字不说明管道。",
+                        "每个节点的金丝雀能否读每一跳；中断时那一跳的数字不说明管道。",
                         "Whether each node's canary can read each hop; while down its numbers there say nothing about the pipeline.",
                     ),
                     f"min by (instance, hop) (kunobs_logs_canary_reader_up{{{_I}}})",

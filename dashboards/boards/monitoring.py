@@ -10,7 +10,8 @@ from kunobs.catalogue.signals import SIGNALS
 _J = 'job=~"$job"'
 _P = 'instance=~"$prometheus"'
 _RULES = f"{{{_P}}}[$__rate_interval]"
-_ALONE = (("0", "none", "red"), ("1", "alone", "red"))
+_WAY = "{{instance}} → {{alertmanager}}"
+_ALONE = (("0", Text("没有", "none"), "red"), ("1", Text("只有自己", "alone"), "red"))
 
 BOARD = Board(
     "kun-monitoring",
@@ -150,11 +151,11 @@ BOARD = Board(
                     ),
                     Query(
                         f"topk(15, sum by (rule_group) (rate(prometheus_rule_evaluation_failures_total{_RULES})))",
-                        "failed {{rule_group}}",
+                        Text("失败 {{rule_group}}", "failed {{rule_group}}"),
                     ),
                     Query(
                         f"topk(15, sum by (rule_group) (rate(prometheus_rule_group_iterations_missed_total{_RULES})))",
-                        "missed {{rule_group}}",
+                        Text("漏掉 {{rule_group}}", "missed {{rule_group}}"),
                     ),
                     unit="events/s",
                     width=12,
@@ -173,9 +174,9 @@ BOARD = Board(
                     *(
                         Query(
                             f"sum by (instance, alertmanager) (rate(prometheus_notifications_{name}_total{{{_P}}}[$__rate_interval]))",
-                            f"{word} {{{{instance}}}} → {{{{alertmanager}}}}",
+                            Text(f"{word.zh} {_WAY}", f"{word.en} {_WAY}"),
                         )
-                        for name, word in (("sent", "sent"), ("errors", "failed"))
+                        for name, word in (("sent", Text("送出", "sent")), ("errors", Text("出错", "failed")))
                     ),
                     unit="events/s",
                 ),
@@ -204,7 +205,7 @@ BOARD = Board(
                     Query(
                         "sum by (integration, reason)"
                         " (rate(alertmanager_notifications_failed_total[$__rate_interval])) > 0",
-                        "failed {{integration}} {{reason}}",
+                        Text("失败 {{integration}} {{reason}}", "failed {{integration}} {{reason}}"),
                     ),
                     unit="events/s",
                 ),

@@ -103,13 +103,18 @@ BOARD = Board(
                         "每秒丢弃的包：网卡接收队列、监听队列、conntrack 表满、conntrack 并发插入。",
                         "Drops per second: a CPU's receive queue, a listen queue, conntrack full, conntrack racing for an entry.",
                     ),
-                    Query(f"sum(rate(node_softnet_dropped_total{{{_I}}}{_R}))", "receive queue"),
-                    Query(f"sum(rate(node_netstat_TcpExt_ListenOverflows{{{_I}}}{_R}))", "listen queue"),
+                    Query(f"sum(rate(node_softnet_dropped_total{{{_I}}}{_R}))", Text("接收队列", "receive queue")),
+                    Query(
+                        f"sum(rate(node_netstat_TcpExt_ListenOverflows{{{_I}}}{_R}))", Text("监听队列", "listen queue")
+                    ),
                     # These two only grow, but are gauges; a reboot would be a fall.
-                    Query(f"sum(clamp_min(deriv(node_nf_conntrack_stat_drop{{{_I}}}[5m]), 0))", "conntrack full"),
+                    Query(
+                        f"sum(clamp_min(deriv(node_nf_conntrack_stat_drop{{{_I}}}[5m]), 0))",
+                        Text("conntrack 表满", "conntrack full"),
+                    ),
                     Query(
                         f"sum(clamp_min(deriv(node_nf_conntrack_stat_insert_failed{{{_I}}}[5m]), 0))",
-                        "conntrack race",
+                        Text("conntrack 并发插入", "conntrack race"),
                     ),
                     unit="packets/s",
                 ),
@@ -135,8 +140,8 @@ BOARD = Board(
                         "Packets per second, devices without their numbers: eth and en are cards, sit, tunl and vxlan tunnels;"
                         " a kind that only sends is cut.",
                     ),
-                    Query(_packets("receive"), "in {{kind}}"),
-                    Query(_packets("transmit"), "out {{kind}}"),
+                    Query(_packets("receive"), Text("收 {{kind}}", "in {{kind}}")),
+                    Query(_packets("transmit"), Text("发 {{kind}}", "out {{kind}}")),
                     unit="packets/s",
                 ),
                 series(

@@ -10,7 +10,7 @@ from kunobs.catalogue.signals import noc as signals
 _I = 'instance=~"$instance"'
 _C = f'{_I}, channel=~"$channel"'
 _ATTEMPTS = f"rate(kunobs_noc_attempt_duration_seconds_bucket{{{_C}}}[$__rate_interval])"
-_CHANNEL = (("0", "works", "green"), ("1", "fails", "red"))
+_CHANNEL = (("0", Text("正常", "works"), "green"), ("1", Text("失败", "fails"), "red"))
 _OLD = (Step(None, "green"), Step(60, "yellow"))
 _ANY = (Step(None, "green"), Step(1, "orange"))
 
@@ -160,7 +160,7 @@ BOARD = Board(
                 states(
                     Text("渠道的状态", "State of each channel"),
                     Text(
-                        "fails：中继自己的告警开着；tenant 代表租户自己的所有渠道。",
+                        "失败：中继自己的告警开着；tenant 代表租户自己的所有渠道。",
                         "fails: the relay's own alert about it is open; tenant stands for all of the tenants' own.",
                     ),
                     f"max by (channel) (kunobs_noc_failing{{{_C}}})",

@@ -8,7 +8,7 @@ from kunobs.catalogue.signal import Text
 _FIRING = 'ALERTS{alertstate="firing", severity=~"critical|warning|info"}'
 _LIVE = 'topic!~".*kun[.]replay[.].*"'
 _ANY = (Step(None, "green"), Step(1, "orange"))
-_CHANNEL = (("0", "works", "green"), ("1", "fails", "red"))
+_CHANNEL = (("0", Text("正常", "works"), "green"), ("1", Text("失败", "fails"), "red"))
 
 BOARD = Board(
     "kun-oncall",
@@ -87,7 +87,7 @@ BOARD = Board(
                 states(
                     Text("中继在不在", "Relay up or down"),
                     Text(
-                        "Prometheus 能不能抓到中继；down 时消息发不出去，直接看 Alertmanager。",
+                        "Prometheus 能不能抓到中继；中断时消息发不出去，直接看 Alertmanager。",
                         "Whether Prometheus can scrape the relay; while it is down no message goes out: look into Alertmanager.",
                     ),
                     'max by (instance) (up{job="kunobs-noc"})',

@@ -8,7 +8,11 @@ from kunobs.catalogue.signals import ci, pipeline
 
 _LIMIT = {signal.alert: signal.threshold for signal in (*ci.SIGNALS, *pipeline.SIGNALS)}
 _LIVE = 'topic!~".*kun[.]replay[.].*"'
-_MODES = (("0", "normal", "green"), ("1", "degraded", "orange"), ("2", "down", "red"))
+_MODES = (
+    ("0", Text("正常", "normal"), "green"),
+    ("1", Text("降级", "degraded"), "orange"),
+    ("2", Text("中断", "down"), "red"),
+)
 _SILENT = 900
 _WIDE, _HIGH = 6, 6
 _ANY = (Step(None, "green"), Step(1, "orange"))
@@ -134,7 +138,7 @@ BOARD = Board(
                     "stat",
                     Text("镜像仓库", "Image registry"),
                     Text(
-                        "normal：能拉能推；degraded：只能拉；down：哪里都拉不了。",
+                        "正常：能拉能推；降级：只能拉；中断：哪里都拉不了。",
                         "normal: pulled and pushed; degraded: pulled only; down: pulled from nowhere.",
                     ),
                     (

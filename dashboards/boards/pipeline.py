@@ -12,7 +12,7 @@ _SOURCE = 'topic!~".*kun[.]replay[.].*"'
 # The busiest ones have series of their own, all others are one.
 _N = 'namespace!="_other", namespace=~"$namespace"'
 _LEGS = ("fanout", "indexer")
-_READS = (("0", "reads", "green"), ("1", "waits", "yellow"))
+_READS = (("0", Text("在读", "reads"), "green"), ("1", Text("在等", "waits"), "yellow"))
 
 
 def _legs(query: str, legend: str = "") -> tuple[Query, ...]:
@@ -211,7 +211,7 @@ BOARD = Board(
                 states(
                     Text("等目的地", "Held up by what they write to"),
                     Text(
-                        "waits：因为租户 Kafka 或 Elasticsearch 慢或不在，不再读源主题。",
+                        "在等：因为租户 Kafka 或 Elasticsearch 慢或不在，不再读源主题。",
                         "waits: nothing is read because the tenant Kafka, or Elasticsearch, is slow or away.",
                     ),
                     "max by (job, instance) (kunobs_fanout_paused or kunobs_indexer_paused)",

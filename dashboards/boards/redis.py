@@ -92,7 +92,7 @@ BOARD = Board(
                     ),
                     f"max by ({_ONE}) (kunobs_redis_up{{{_R}}}) == 0",
                     _WHOSE,
-                    (("0", "silent", "red"),),
+                    (("0", Text("不回答", "silent"), "red"),),
                 ),
                 states(
                     Text("脑裂的时段", "When somebody was split"),
@@ -102,7 +102,7 @@ BOARD = Board(
                     ),
                     f"max by ({_ONE}) (kunobs_redis_split_brain{{{_R}}}) == 1",
                     _WHOSE,
-                    (("1", "split", "red"),),
+                    (("1", Text("脑裂", "split"), "red"),),
                 ),
                 table(
                     Text("现在不回答的节点", "Who does not answer now"),

@@ -23,7 +23,11 @@ from kunobs.catalogue.signals import registry as signals
 
 _S = 'site=~"$site"'
 _LAG = "kunobs_registry_push_to_replica_seconds_bucket"
-_MODES = (("0", "normal", "green"), ("1", "degraded", "orange"), ("2", "down", "red"))
+_MODES = (
+    ("0", Text("正常", "normal"), "green"),
+    ("1", Text("降级", "degraded"), "orange"),
+    ("2", Text("中断", "down"), "red"),
+)
 
 BOARD = Board(
     "kun-registry",
@@ -40,7 +44,7 @@ BOARD = Board(
                     "stat",
                     Text("状态", "Mode"),
                     Text(
-                        "normal：能拉能推；degraded：只能拉；down：哪里都拉不了。",
+                        "正常：能拉能推；降级：只能拉；中断：哪里都拉不了。",
                         "normal: pulled and pushed; degraded: pulled only; down: pulled from nowhere.",
                     ),
                     (
@@ -143,11 +147,11 @@ BOARD = Board(
                     ),
                     Query(
                         "sum by (result) (rate(kunobs_registry_canary_pushes_total[$__rate_interval]))",
-                        "push {{result}}",
+                        Text("推送 {{result}}", "push {{result}}"),
                     ),
                     Query(
                         f"sum by (site) (rate(kunobs_registry_canary_lost_total{{{_S}}}[$__rate_interval]))",
-                        "lost {{site}}",
+                        Text("丢失 {{site}}", "lost {{site}}"),
                     ),
                     unit="events/s",
                 ),
@@ -171,14 +175,17 @@ BOARD = Board(
                 series(
                     Text("待复查和无法比较的标签", "Tags to be read again or not comparable"),
                     Text(
-                        "unconfirmed 多半是正在推送；unknown 的回答没有可用的摘要。",
+                        "待复查的多半是正在推送；无法比较的，回答里没有可用的摘要。",
                         "unconfirmed are mostly pushes under way; unknown were answered without a digest that can be compared.",
                     ),
                     Query(
                         f"max by (site) (kunobs_registry_unconfirmed_differences{{{_S}}})",
-                        "unconfirmed {{site}}",
+                        Text("待复查 {{site}}", "unconfirmed {{site}}"),
                     ),
-                    Query(f"max by (site) (kunobs_registry_unknown_digests{{{_S}}})", "unknown {{site}}"),
+                    Query(
+                        f"max by (site) (kunobs_registry_unknown_digests{{{_S}}})",
+                        Text("无法比较 {{site}}", "unknown {{site}}"),
+                    ),
                     width=12,
                 ),
                 series(
@@ -187,8 +194,14 @@ BOARD = Board(
                         "最旧的标签列表和最旧的摘要；越旧，上面的数字越不可信。",
                         "The oldest list of tags and the oldest digest; the older, the less the numbers above are worth.",
                     ),
-                    Query(f"max by (site) (kunobs_registry_list_age_seconds{{{_S}}})", "list {{site}}"),
-                    Query(f"max by (site) (kunobs_registry_digest_age_seconds{{{_S}}})", "digest {{site}}"),
+                    Query(
+                        f"max by (site) (kunobs_registry_list_age_seconds{{{_S}}})",
+                        Text("列表 {{site}}", "list {{site}}"),
+                    ),
+                    Query(
+                        f"max by (site) (kunobs_registry_digest_age_seconds{{{_S}}})",
+                        Text("摘要 {{site}}", "digest {{site}}"),
+                    ),
                     unit="seconds",
                     width=12,
                 ),
@@ -235,8 +248,14 @@ BOARD = Board(
                         "读完所有标签列表、所有摘要一遍的时间；没读完第一轮就没有线。",
                         "How long it took to read all lists of tags and all digests once; no line before the first round is done.",
                     ),
-                    Query(f"max by (site) (kunobs_registry_list_round_seconds{{{_S}}})", "list {{site}}"),
-                    Query(f"max by (site) (kunobs_registry_digest_round_seconds{{{_S}}})", "digest {{site}}"),
+                    Query(
+                        f"max by (site) (kunobs_registry_list_round_seconds{{{_S}}})",
+                        Text("列表 {{site}}", "list {{site}}"),
+                    ),
+                    Query(
+                        f"max by (site) (kunobs_registry_digest_round_seconds{{{_S}}})",
+                        Text("摘要 {{site}}", "digest {{site}}"),
+                    ),
                     unit="seconds",
                 ),
             ),

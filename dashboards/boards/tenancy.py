@@ -141,15 +141,15 @@ BOARD = Board(
                     ),
                     Query(
                         "sum(rate(prometheus_target_scrapes_exceeded_sample_limit_total[$__rate_interval]))",
-                        "samples",
+                        Text("样本", "samples"),
                     ),
                     Query(
                         "sum(rate(prometheus_target_scrapes_exceeded_body_size_limit_total[$__rate_interval]))",
-                        "size",
+                        Text("大小", "size"),
                     ),
                     Query(
                         "sum(rate(prometheus_target_scrape_pool_exceeded_label_limits_total[$__rate_interval]))",
-                        "labels",
+                        Text("标签", "labels"),
                     ),
                     unit="events/s",
                 ),

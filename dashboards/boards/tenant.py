@@ -9,7 +9,11 @@ from kunobs.catalogue.signals import kafka
 _N = 'namespace=~"$namespace"'
 _K = f'kafka_cluster="tenant", namespace!="", {_N}'
 _LIMIT = {signal.alert: signal.threshold for signal in kafka.SIGNALS}
-_REDIS = (("0", "down", "red"), ("1", "up", "green"), ("2", "split", "orange"))
+_REDIS = (
+    ("0", Text("中断", "down"), "red"),
+    ("1", Text("正常", "up"), "green"),
+    ("2", Text("脑裂", "split"), "orange"),
+)
 
 BOARD = Board(
     "kun-tenant",
@@ -194,13 +198,19 @@ BOARD = Board(
                         "只等不跑就是没有 runner 接。",
                         "Where jobs wait and none runs, no runner takes them.",
                     ),
-                    Query(f"sum by (namespace) (kunobs_ci_jobs_pending{{{_N}}})", "waiting {{namespace}}"),
-                    Query(f"sum by (namespace) (kunobs_ci_jobs_running{{{_N}}})", "running {{namespace}}"),
+                    Query(
+                        f"sum by (namespace) (kunobs_ci_jobs_pending{{{_N}}})",
+                        Text("在等 {{namespace}}", "waiting {{namespace}}"),
+                    ),
+                    Query(
+                        f"sum by (namespace) (kunobs_ci_jobs_running{{{_N}}})",
+                        Text("在跑 {{namespace}}", "running {{namespace}}"),
+                    ),
                 ),
                 states(
                     Text("Redis 的状态", "State of Redis"),
                     Text(
-                        "down：节点和哨兵都不回答；split：两个节点接受同样的写入，会丢数据。",
+                        "中断：节点和哨兵都不回答；脑裂：两个节点接受同样的写入，会丢数据。",
                         "down: neither nodes nor sentinels answer; split: two nodes take the same writes, and data will be lost.",
                     ),
                     f"max by (namespace, name) (kunobs_redis_up{{{_N}}}) == 0"

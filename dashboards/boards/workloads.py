@@ -113,11 +113,11 @@ BOARD = Board(
                 series(
                     Text("节点的状况", "Condition of the nodes"),
                     Text(
-                        "NotReady、被 cordon 和缺资源的节点数；缺资源的会驱逐 pod。",
+                        "NotReady、停止调度和缺资源的节点数；缺资源的会驱逐 pod。",
                         "How many are not ready, cordoned or short of something; those short of something evict pods.",
                     ),
                     Query(f"sum({_READY})", "NotReady"),
-                    Query("sum(kube_node_spec_unschedulable)", "cordoned"),
+                    Query("sum(kube_node_spec_unschedulable)", Text("停止调度", "cordoned")),
                     Query(
                         'sum by (condition) (kube_node_status_condition{condition=~".*Pressure", status="true"})',
                         "{{condition}}",

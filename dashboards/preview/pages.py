@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from dashboards.layout import below, placed
-from dashboards.model import Board, Panel
+from dashboards.model import Board, Panel, said
 from dashboards.prove.blocks import Server
 from dashboards.prove.macros import filled
 
@@ -27,8 +27,8 @@ def pages(server: Server, boards: Iterable[Board], language: str, end: int) -> d
     boards = list(boards)
     made = {f"{board.uid}.html": _page(server, board, language, end) for board in boards}
     links = "".join(
-        f'<li><a href="{board.uid}.html">{html.escape(getattr(board.title, language))}</a> '
-        f"<span>{html.escape(getattr(board.description, language))}</span></li>"
+        f'<li><a href="{board.uid}.html">{html.escape(said(board.title, language))}</a> '
+        f"<span>{html.escape(said(board.description, language))}</span></li>"
         for board in boards
     )
     made["index.html"] = _frame(_WORDS[language][2], language, f"<ul class=boards>{links}</ul>", "")
@@ -39,7 +39,7 @@ def _page(server: Server, board: Board, language: str, end: int) -> str:
     rows = []
     y = 0
     for row in board.rows:
-        rows.append({"row": getattr(row.title, language), "y": y})
+        rows.append({"row": said(row.title, language), "y": y})
         grids = []
         for panel, grid in placed(row.panels, y + 1):
             grids.append(grid)
@@ -47,7 +47,7 @@ def _page(server: Server, board: Board, language: str, end: int) -> str:
         y = below(grids, y + 1)
     # `<` would end the script, whatever a label holds.
     data = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return _frame(getattr(board.title, language), language, "<main id=board></main>", data)
+    return _frame(said(board.title, language), language, "<main id=board></main>", data)
 
 
 def _panel(server: Server, board: Board, panel: Panel, language: str, end: int) -> dict[str, Any]:
@@ -55,16 +55,16 @@ def _panel(server: Server, board: Board, panel: Panel, language: str, end: int) 
     for query in panel.queries:
         text = filled(query.expr, board)
         found = server.ask("query_range", query=text, start=end - SPAN, end=end, step=STEP)["result"]
-        series += [_series(one, query.legend, end) for one in found]
+        series += [_series(one, said(query.legend, language), end) for one in found]
     series.sort(key=lambda one: -max((value for value in one["values"] if value is not None), default=0))
     return {
-        "title": getattr(panel.title, language),
-        "description": getattr(panel.description, language),
+        "title": said(panel.title, language),
+        "description": said(panel.description, language),
         "kind": panel.kind,
         "unit": panel.unit,
         "stacked": panel.stacked,
         "steps": [[step.value, step.colour] for step in panel.steps],
-        "states": [list(state) for state in panel.states],
+        "states": [[value, said(text, language), colour] for value, text, colour in panel.states],
         "start": end - SPAN,
         "step": STEP,
         "series": series[:MOST],
@@ -88,7 +88,7 @@ def _series(found: Mapping[str, Any], legend: str, end: int) -> dict[str, Any]:
 def _frame(title: str, language: str, body: str, data: str) -> str:
     static = resources.files("dashboards.preview") / "static"
     style = "".join((static / name).read_text() for name in ("uPlot.min.css", "preview.css"))
-    word, said, others = _WORDS[language]
+    word, notice, others = _WORDS[language]
     script = ""
     if data:
         code = (static / "uPlot.iife.min.js").read_text() + (static / "preview.js").read_text()
@@ -96,5 +96,5 @@ def _frame(title: str, language: str, body: str, data: str) -> str:
     return (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{html.escape(title)} · {word}</title><style>{style}</style>"
-        f'<header><h1>{html.escape(title)}</h1><p>{said}</p><a href="index.html">{others}</a></header>{body}{script}</html>\n'
+        f'<header><h1>{html.escape(title)}</h1><p>{notice}</p><a href="index.html">{others}</a></header>{body}{script}</html>\n'
     )

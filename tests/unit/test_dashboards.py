@@ -21,12 +21,14 @@ from alert_rules.lint.source import LintRule, Source
 from dashboards.board import board_json
 from dashboards.boards import BOARDS
 from dashboards.files import dashboard_files
-from dashboards.model import Board
+from dashboards.model import Board, Panel, said
 from dashboards.panels import LANGUAGES, UNITS
+from dashboards.preview.pages import pages
 from dashboards.prove.macros import filled, names
 from dashboards.signals import shown
 from kunobs.catalogue.jobs import board_of
 from kunobs.catalogue.known import KNOWN
+from kunobs.catalogue.signal import Text
 from kunobs.catalogue.signals import RECORDINGS, SIGNALS
 from tests.support import REPOSITORY
 
@@ -51,6 +53,12 @@ LEGACY_KEYS = {
 GRAFANA_UNITS = {
     "short", "none", "s", "ms", "bytes", "percentunit", "Bps", "cps", "reqps", "ops", "celsius", "dateTimeFromNow", "pps",
 }  # fmt: skip
+# What Chinese says too: names of programs and protocols, values of labels, quantiles and windows.
+NAMES = {
+    "AAAA", "API", "Elasticsearch", "HEALTH_ERR", "HEALTH_OK", "HEALTH_WARN", "IPv4", "IPv6", "Kafka", "NotReady", "conntrack",
+    "fanout", "indexer", "inode", "ipset", "iptables", "nftables", "webhook", "p50", "p99", "5m", "1h", "6h",
+}  # fmt: skip
+PLACEHOLDER = re.compile(r"{{(\w+)}}")
 
 
 def panels(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -141,6 +149,53 @@ def test_words(board: Board) -> None:
             assert not re.search("[\u4e00-\u9fff]", text.en), text.en
         assert panel.description.en != panel.title.en
         assert re.search("[\u4e00-\u9fff]", panel.description.zh), panel.description.zh
+
+
+def words(panel: Panel) -> list[str | Text]:
+    """What names its series and the states that they have."""
+    return [*(query.legend for query in panel.queries), *(text for _, text, _ in panel.states)]
+
+
+@each
+def test_legends_and_states_are_in_both_languages(board: Board) -> None:
+    """In Chinese no English word, in English no Chinese one; the same labels in both."""
+    for panel in board.panels:
+        for one in words(panel):
+            zh, en = said(one, "zh"), said(one, "en")
+            assert sorted(PLACEHOLDER.findall(zh)) == sorted(PLACEHOLDER.findall(en)), (panel.title.en, one)
+            foreign = set(re.findall(r"[A-Za-z0-9_]*[A-Za-z][A-Za-z0-9_]*", PLACEHOLDER.sub(" ", zh))) - NAMES
+            assert not foreign, (panel.title.en, one, foreign)
+            assert not re.search("[\u4e00-\u9fff]", en), (panel.title.en, one)
+
+
+def test_a_file_has_the_words_of_its_language() -> None:
+    """Of legends and of states."""
+    for language, legend, state in (("zh", "在等 {{namespace}}", "脑裂"), ("en", "waiting {{namespace}}", "split")):
+        found = panels(json.loads(dashboard_files(language)["kun-tenant.json"]))
+        assert legend in {target["legendFormat"] for panel in found for target in panel.get("targets", [])}
+        mapped = [
+            one["options"]
+            for panel in found
+            for one in panel.get("fieldConfig", {}).get("defaults", {}).get("mappings", [])
+        ]
+        assert state in {each["text"] for options in mapped for each in options.values()}
+
+
+class OneSeries:
+    """Answers every query with one series that is 1."""
+
+    def ask(self, path: str, **parameters: Any) -> Any:
+        return {"result": [{"metric": {"namespace": "shop"}, "values": [(parameters["end"], "1")]}]}
+
+
+def test_the_preview_has_the_words_of_its_language() -> None:
+    """Of legends and of states."""
+    board = next(one for one in BOARDS if one.uid == "kun-tenant")
+    for language, every in (("zh", ("在等 shop", "脑裂")), ("en", ("waiting shop", "split"))):
+        page = pages(OneSeries(), [board], language, 1_790_000_000)["kun-tenant.html"]  # type: ignore[arg-type]
+        data = page.partition('<script type="application/json" id="data">')[2]
+        for word in every:
+            assert f'"{word}"' in data
 
 
 @each
