@@ -1,6 +1,7 @@
 // Lays the panels out on Grafana's grid (24 columns, 38 pixels a row) and draws each with the data that is in the page.
 (() => {
   const ROW = 38, COLUMNS = 24;
+  const [VALUE, NO_DATA] = document.documentElement.lang === "zh" ? ["值", "没有数据"] : ["value", "no data"];
   const COLOURS = ["#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#705da0", "#37872d", "#fade2a", "#447ebc", "#c15c17"];
   const NAMED = { green: "#73bf69", yellow: "#f2cc0c", orange: "#ff9830", red: "#f2495c", blue: "#5794f2", purple: "#b877d9", text: "#ccccdc", "super-light-blue": "#c0d8ff" };
   const short = (v) => { const a = Math.abs(v); for (const [n, s] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (a >= n) return +(v / n).toPrecision(3) + s; return String(+v.toPrecision(3)); };
@@ -27,21 +28,21 @@
       axes: [axis, { ...axis, size: 62, values: (u, vs) => vs.map(shown(p.unit)) }],
       series: [{}, ...p.series.map((s, n) => ({ stroke: COLOURS[n % COLOURS.length], width: 1.3, fill: p.stacked ? COLOURS[n % COLOURS.length] + "22" : undefined, points: { show: false } }))] }, data, box);
     const legend = make(box, "div", undefined, "legend");
-    p.series.forEach((s, n) => { const e = make(legend, "span"); make(e, "i").style.background = COLOURS[n % COLOURS.length]; e.append(s.name); });
+    p.series.forEach((s, n) => { const e = make(legend, "span"); make(e, "i").style.background = COLOURS[n % COLOURS.length]; e.append(s.name || VALUE); });
     if (p.more) make(legend, "span", "+" + p.more);
   }
   function stats(box, p, w, h) {
     const inner = make(box, "div", undefined, "stat"), few = p.series.slice(0, w > 300 ? 6 : 3);
     few.forEach((s) => { const v = last(s.values), known = v !== null && state(p, v); const e = make(inner, "div"); const b = make(e, "b", known ? known[1] : v === null ? "-" : shown(p.unit)(v));
-      b.style.color = known ? NAMED[known[2]] || known[2] : colour(p.steps, v); b.style.fontSize = Math.max(14, Math.min(h / 3.2, w / few.length / 5)) + "px"; if (p.series.length > 1 || s.name !== "value") make(e, "span", s.name); });
+      b.style.color = known ? NAMED[known[2]] || known[2] : colour(p.steps, v); b.style.fontSize = Math.max(14, Math.min(h / 3.2, w / few.length / 5)) + "px"; if (p.series.length > 1 || s.name) make(e, "span", s.name || VALUE); });
   }
   function bars(box, p) {
     const inner = make(box, "div", undefined, "bars"), most = Math.max(...p.series.map((s) => last(s.values) || 0), 1e-12);
-    p.series.forEach((s) => { const v = last(s.values) || 0, e = make(inner, "div"); make(e, "span", s.name); const i = make(make(e, "span"), "i"); i.style.width = (100 * v) / most + "%"; i.style.background = colour(p.steps, v); make(e, "span", shown(p.unit)(v)); });
+    p.series.forEach((s) => { const v = last(s.values) || 0, e = make(inner, "div"); make(e, "span", s.name || VALUE); const i = make(make(e, "span"), "i"); i.style.width = (100 * v) / most + "%"; i.style.background = colour(p.steps, v); make(e, "span", shown(p.unit)(v)); });
   }
   function table(box, p) {
     const names = [...new Set(p.series.flatMap((s) => Object.keys(s.labels)))].filter((n) => n !== "job"), t = make(box, "table"), head = make(t, "tr");
-    names.forEach((n) => make(head, "th", n)); make(head, "th", "value");
+    names.forEach((n) => make(head, "th", n)); make(head, "th", VALUE);
     p.series.forEach((s) => { const r = make(t, "tr"); names.forEach((n) => make(r, "td", s.labels[n] || "")); const v = last(s.values); make(r, "td", v === null ? "-" : shown(p.unit)(v)); });
   }
   function states(box, p, w) {
@@ -63,7 +64,7 @@
     const box = make(board, "section", undefined, "panel"), w = p.w * width - 6, h = p.h * ROW - 6;
     Object.assign(box.style, { left: p.x * width + "px", top: p.y * ROW + "px", width: w + "px", height: h + "px" });
     make(box, "h2", p.title).title = p.description;
-    if (p.series.length) DRAW[p.kind](box, p, w, h); else make(box, "div", "no data", "empty");
+    if (p.series.length) DRAW[p.kind](box, p, w, h); else make(box, "div", NO_DATA, "empty");
     bottom = Math.max(bottom, p.y + p.h);
   });
   board.style.height = bottom * ROW + 20 + "px";
