@@ -62,7 +62,7 @@ class Series:
             if self._away(at - end):
                 continue
             if self._grows:
-                total += (0.5 + self.seed % 7) * (1 + 0.6 * wave) * STEP * self._share(wave)
+                total += (0.5 + self.seed % 7) * (1 + 0.6 * wave) * STEP * self._share(wave) * self._scale
                 yield at, round(total, 3)
             else:
                 yield at, self._level(wave, at)
@@ -109,6 +109,11 @@ class Series:
             self.spec.type in ("histogram", "summary")
             and not (self.spec.type == "summary" and self.name == self.spec.name)
         )
+
+    @property
+    def _scale(self) -> float:
+        """Of what is counted in billionths, so that a panel in seconds shows some 50 ms and no line at 0."""
+        return 5e7 if self.spec.help.startswith("Nanoseconds") else 1.0
 
     def _share(self, wave: float) -> float:
         """Of the observations, those up to this bucket: a log-logistic distribution whose median moves."""

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from itertools import combinations
 from typing import Any
 
@@ -25,6 +26,7 @@ from dashboards.model import Board, Panel, said
 from dashboards.panels import LANGUAGES, UNITS
 from dashboards.preview.pages import pages
 from dashboards.prove.macros import filled, names
+from dashboards.prove.world import world
 from dashboards.signals import shown
 from kunobs.catalogue.jobs import board_of
 from kunobs.catalogue.known import KNOWN
@@ -234,6 +236,16 @@ def test_every_alert_has_its_panel_and_its_line() -> None:
                 assert [query.expr for query in panel.queries] == [shown(signal)]
                 assert signal.expr in shown(signal)
                 assert signal.threshold in [step.value for step in panel.steps]
+
+
+def test_the_world_counts_nanoseconds_as_ceph_does() -> None:
+    """A write takes milliseconds to seconds, so that the panels that divide by a billion are no line at 0."""
+    counted = {name: KNOWN[name] for name in ("ceph_rbd_write_latency_sum", "ceph_rbd_write_latency_count")}
+    found: dict[str, float] = defaultdict(float)
+    for one in world(counted, dict.fromkeys(counted, "ceph"), {}):
+        first, *_, last = one.samples(1_790_000_000)
+        found[one.name] += last[1] - first[1]
+    assert 0.001 < found["ceph_rbd_write_latency_sum"] / found["ceph_rbd_write_latency_count"] / 1e9 < 10
 
 
 def test_links_lead_to_runbooks() -> None:
