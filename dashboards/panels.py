@@ -35,7 +35,7 @@ def panel_json(panel: Panel, language: str, number: int, grid: dict[str, int]) -
     made: dict[str, Any] = {key: written[key] for key in _KEPT}
     made["gridPos"] = grid
     made["datasource"] = DATASOURCE
-    made["targets"] = [_modern_target(target, panel.kind) for target in targets]
+    made["targets"] = [_modern_target(target) for target in targets]
     made["fieldConfig"] = {"defaults": _defaults(panel, language, written), "overrides": []}
     made["options"] = _OPTIONS[panel.kind](panel)
     made["links"] = [
@@ -66,14 +66,15 @@ def _target(query: Query, language: str, place: int, kind: str) -> Any:
         expr=query.expr,
         legendFormat=said(query.legend, language),
         refId=chr(ord("A") + place),
+        # Asked over a range, a number that is no more would stay as it was when it was last there.
         instant=kind in ("table", "bars", "stat"),
         format={"table": "table", "heatmap": "heatmap"}.get(kind, "time_series"),
     )
 
 
-def _modern_target(target: Any, kind: str) -> dict[str, Any]:
+def _modern_target(target: Any) -> dict[str, Any]:
     old = target.to_json_data()
-    now = kind in ("table", "bars")
+    now = old["instant"]
     return {
         "refId": old["refId"],
         "datasource": DATASOURCE,
@@ -143,7 +144,7 @@ def _series_options(panel: Panel) -> dict[str, Any]:
 
 def _stat_options(panel: Panel) -> dict[str, Any]:
     return {
-        "reduceOptions": _reduced(), "orientation": "auto", "textMode": "auto", "colorMode": "value", "graphMode": "area",
+        "reduceOptions": _reduced(), "orientation": "auto", "textMode": "auto", "colorMode": "value", "graphMode": "none",
         "justifyMode": "auto", "wideLayout": True, "showPercentChange": False,
     }  # fmt: skip
 

@@ -114,6 +114,15 @@ def test_nothing_is_of_an_old_grafana(board: Board) -> None:
 
 
 @each
+def test_a_number_is_that_of_now(board: Board) -> None:
+    """Lines, states and heatmaps are asked over the time shown; asked so, an alert that is over would stay on the wall."""
+    for panel in panels(board_json(board)):
+        over = panel["type"] in ("timeseries", "state-timeline", "heatmap")
+        for target in panel.get("targets", []):
+            assert (target["range"], target["instant"]) == (over, not over), panel["title"]
+
+
+@each
 def test_panels_have_places_of_their_own(board: Board) -> None:
     """Inside 24 columns, none on another, ids once."""
     document = board_json(board)
