@@ -34,8 +34,11 @@ def shown(signal: Signal) -> str:
     """The worst of many: a panel of 13,000 pods shows nothing and costs much."""
     if "by (" not in signal.expr:
         return signal.expr
-    worst = "bottomk" if signal.comparison in ("<", "<=") else "topk"
-    return f"{worst}({MOST}, {signal.expr})"
+    lowest, highest = f"bottomk({MOST}, {signal.expr})", f"topk({MOST}, {signal.expr})"
+    if signal.comparison == "!=":
+        return f"{lowest} or {highest}"
+    # What should not be 0 is worst where it is least.
+    return lowest if signal.comparison in ("<", "<=", "==") else highest
 
 
 def plain(text: str) -> str:

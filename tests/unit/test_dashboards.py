@@ -30,7 +30,7 @@ from dashboards.prove.world import world
 from dashboards.signals import shown
 from kunobs.catalogue.jobs import board_of
 from kunobs.catalogue.known import KNOWN
-from kunobs.catalogue.signal import Text
+from kunobs.catalogue.signal import Comparison, Signal, Text
 from kunobs.catalogue.signals import RECORDINGS, SIGNALS
 from tests.support import REPOSITORY
 
@@ -255,6 +255,31 @@ def test_the_world_counts_nanoseconds_as_ceph_does() -> None:
         first, *_, last = one.samples(1_790_000_000)
         found[one.name] += last[1] - first[1]
     assert 0.001 < found["ceph_rbd_write_latency_sum"] / found["ceph_rbd_write_latency_count"] / 1e9 < 10
+
+
+@pytest.mark.parametrize(
+    ("comparison", "query"),
+    [
+        (">", "topk(15, max by (x) (a))"),
+        (">=", "topk(15, max by (x) (a))"),
+        ("<", "bottomk(15, max by (x) (a))"),
+        ("<=", "bottomk(15, max by (x) (a))"),
+        ("==", "bottomk(15, max by (x) (a))"),
+        ("!=", "bottomk(15, max by (x) (a)) or topk(15, max by (x) (a))"),
+    ],
+)
+def test_the_worst_are_shown(comparison: Comparison, query: str) -> None:
+    """Of a thousand nodes those that are down, not fifteen that are up; on both sides of what should be none."""
+    nothing = Text("", "")
+    assert (
+        shown(Signal("KunT", "warning", "max by (x) (a)", comparison, 0, nothing, nothing, nothing, nothing)) == query
+    )
+
+
+def test_equal_means_equal_to_nothing() -> None:
+    """Or the worst would not be the lowest."""
+    equal = [signal for signals in SIGNALS.values() for signal in signals if signal.comparison == "=="]
+    assert {signal.threshold for signal in equal if signal.severity != "none"} == {0}
 
 
 def test_links_lead_to_runbooks() -> None:
