@@ -44,7 +44,7 @@ def panel_json(panel: Panel, language: str, number: int, grid: dict[str, int]) -
     if panel.kind == "table":
         made["transformations"] = [
             {"id": "merge", "options": {}},
-            {"id": "organize", "options": {"excludeByName": {"Time": True, "__name__": True, "job": True}}},
+            {"id": "organize", "options": {"excludeByName": {"Time": True, "__name__": True}}},
         ]
     return made
 

@@ -114,6 +114,14 @@ def test_nothing_is_of_an_old_grafana(board: Board) -> None:
 
 
 @each
+def test_tables_hide_no_label_that_their_query_leaves(board: Board) -> None:
+    """Of a target without its job nobody knows what it is."""
+    for panel in panels(board_json(board)):
+        for one in panel.get("transformations", []):
+            assert not set(one["options"].get("excludeByName", {})) & {"job", "instance"}, panel["title"]
+
+
+@each
 def test_a_number_is_that_of_now(board: Board) -> None:
     """Lines, states and heatmaps are asked over the time shown; asked so, an alert that is over would stay on the wall."""
     for panel in panels(board_json(board)):
