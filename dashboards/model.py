@@ -12,6 +12,8 @@ Kind = Literal["series", "stat", "table", "bars", "states", "heatmap"]
 States = tuple[tuple[str, str | Text, str], ...]
 """(value, what it stands for, colour) of a number that stands for a state."""
 WIDTH = 24
+SCRAPE = 30
+"""Seconds between scrapes, for which `$__rate_interval` is made: four of them."""
 
 
 def said(words: str | Text, language: str) -> str:

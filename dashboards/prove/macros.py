@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from dashboards.model import Board
+from dashboards.model import SCRAPE, Board
 
-# Four scrapes of 30 s, as Grafana computes it for a panel of three hours.
-RATE_INTERVAL = "2m"
+# As Grafana computes it for a panel of three hours.
+RATE_INTERVAL = f"{4 * SCRAPE}s"
 _MACROS = {"__rate_interval": RATE_INTERVAL, "__interval": "1m", "__range": "3h", "__range_s": "10800"}
 _VARIABLE = re.compile(r"\$(?:\{([a-zA-Z_]\w*)(?::\w+)?\}|([a-zA-Z_]\w*))")
 

@@ -114,6 +114,14 @@ def test_nothing_is_of_an_old_grafana(board: Board) -> None:
 
 
 @each
+def test_windows_do_not_depend_on_the_data_source(board: Board) -> None:
+    """A rate over the 60 s that Grafana makes of its own 15 s is empty where scrapes are a minute apart."""
+    for panel in panels(board_json(board)):
+        for target in panel.get("targets", []):
+            assert (target.get("interval") == "30s") == ("$__rate_interval" in target["expr"]), panel["title"]
+
+
+@each
 def test_tables_hide_no_label_that_their_query_leaves(board: Board) -> None:
     """Of a target without its job nobody knows what it is."""
     for panel in panels(board_json(board)):
