@@ -97,8 +97,8 @@ def _defaults(panel: Panel, language: str, written: dict[str, Any]) -> dict[str,
         "thresholds": {"mode": "absolute", "steps": [{"color": step.colour, "value": step.value} for step in steps]},
         "mappings": _mappings(panel, language),
     }
-    if panel.unit == "ratio":
-        defaults |= {"min": 0, "max": 1} if panel.kind in ("bars", "stat") else {"min": 0}
+    if panel.unit == "ratio" and panel.kind in ("bars", "stat"):
+        defaults |= {"min": 0, "max": 1}
     custom = dict(written.get("fieldConfig", {}).get("defaults", {}).get("custom", {}))
     if panel.kind == "series":
         custom = {key: value for key, value in custom.items() if value is not None and key != "hideFrom"}
@@ -111,6 +111,9 @@ def _defaults(panel: Panel, language: str, written: dict[str, Any]) -> dict[str,
             "scaleDistribution": {"type": "linear"},
             "thresholdsStyle": {"mode": "line" if len(steps) > 1 else "off"},
         }
+        if panel.unit == "ratio":
+            # From 0, and lower where a line goes there: a canary that is better than the stable version.
+            custom["axisSoftMin"] = 0
     elif panel.kind == "states":
         custom = {"lineWidth": 0, "fillOpacity": 70}
     elif panel.kind == "heatmap":

@@ -122,6 +122,13 @@ def test_windows_do_not_depend_on_the_data_source(board: Board) -> None:
 
 
 @each
+def test_no_line_is_cut_off_at_0(board: Board) -> None:
+    """A difference of shares may be below it."""
+    for panel in panels(board_json(board)):
+        assert panel["type"] != "timeseries" or "min" not in panel["fieldConfig"]["defaults"], panel["title"]
+
+
+@each
 def test_tables_hide_no_label_that_their_query_leaves(board: Board) -> None:
     """Of a target without its job nobody knows what it is."""
     for panel in panels(board_json(board)):
