@@ -7,6 +7,7 @@ from dashboards.signals import alert_row
 from kunobs.catalogue.signal import Text
 from kunobs.catalogue.signals import SIGNALS
 
+# Two exporters may see the same, and groups and topics of one name may be in both Kafkas.
 _K = 'kafka_cluster=~"$kafka_cluster"'
 _N = f'{_K}, namespace=~"$namespace"'
 
@@ -54,7 +55,7 @@ BOARD = Board(
                 stat(
                     Text("消费组", "Consumer groups"),
                     Text("按状态的消费组数。", "Consumer groups by state."),
-                    f"sum by (state) (kunobs_kafka_groups{{{_K}}})",
+                    f"sum by (state) (max by (kafka_cluster, kind, state) (kunobs_kafka_groups{{{_K}}}))",
                     legend="{{state}}",
                     width=8,
                 ),
@@ -70,8 +71,9 @@ BOARD = Board(
                         "How fast the topics' ends grow, the top 15; markers of transactions count.",
                     ),
                     Query(
-                        f"topk(15, sum by (topic) (rate(kunobs_kafka_topic_written_total{{{_N}}}[$__rate_interval])))",
-                        "{{topic}}",
+                        "topk(15, max by (kafka_cluster, topic)"
+                        f" (rate(kunobs_kafka_topic_written_total{{{_N}}}[$__rate_interval])))",
+                        "{{kafka_cluster}} {{topic}}",
                     ),
                     unit="events/s",
                     width=12,
@@ -80,7 +82,8 @@ BOARD = Board(
                 bars(
                     Text("占磁盘最多的命名空间", "Namespaces with the most on disk"),
                     Text("含所有副本。", "All replicas counted."),
-                    f"topk(15, sum by (namespace) (kunobs_kafka_namespace_disk_bytes{{{_N}}}))",
+                    "topk(15, sum by (namespace)"
+                    f" (max by (kafka_cluster, namespace) (kunobs_kafka_namespace_disk_bytes{{{_N}}})))",
                     "{{namespace}}",
                     unit="bytes",
                     width=12,
@@ -96,7 +99,10 @@ BOARD = Board(
                         "每个消费组最旧未提交消息的年龄。",
                         "Age of the oldest message that each group has not committed.",
                     ),
-                    Query(f"topk(15, max by (group) (kunobs_kafka_group_lag_seconds{{{_N}}}))", "{{group}}"),
+                    Query(
+                        f"topk(15, max by (kafka_cluster, group) (kunobs_kafka_group_lag_seconds{{{_N}}}))",
+                        "{{kafka_cluster}} {{group}}",
+                    ),
                     unit="seconds",
                     width=12,
                 ),
@@ -106,8 +112,9 @@ BOARD = Board(
                         "低于 0 时最旧的未读消息随时会被删除。", "Below 0 the oldest unread message may go at any time."
                     ),
                     Query(
-                        f"bottomk(15, min by (group) (kunobs_kafka_group_retention_headroom_seconds{{{_N}}}))",
-                        "{{group}}",
+                        "bottomk(15, min by (kafka_cluster, group)"
+                        f" (kunobs_kafka_group_retention_headroom_seconds{{{_N}}}))",
+                        "{{kafka_cluster}} {{group}}",
                     ),
                     unit="seconds",
                     width=12,
@@ -115,7 +122,9 @@ BOARD = Board(
                 table(
                     Text("积压最多的消费组", "Groups with the most lag"),
                     Text("单位是位点；事务标记也算。", "In offsets; markers of transactions count."),
-                    Query(f"topk(20, sum by (namespace, group, topic) (kunobs_kafka_group_lag{{{_N}}}))"),
+                    Query(
+                        f"topk(20, max by (kafka_cluster, namespace, group, topic) (kunobs_kafka_group_lag{{{_N}}}))"
+                    ),
                     width=24,
                 ),
             ),
@@ -127,7 +136,8 @@ BOARD = Board(
                     Text("剩余空间", "Space left"),
                     Text("每个 broker 的日志目录所在卷。", "Of the volume with each broker's log directory."),
                     Query(
-                        f"kunobs_kafka_log_dir_free_bytes{{{_K}}} / kunobs_kafka_log_dir_size_bytes{{{_K}}}",
+                        "min by (kafka_cluster, broker, log_dir)"
+                        f" (kunobs_kafka_log_dir_free_bytes{{{_K}}} / kunobs_kafka_log_dir_size_bytes{{{_K}}})",
                         "{{kafka_cluster}} {{broker}} {{log_dir}}",
                     ),
                     unit="ratio",
@@ -136,7 +146,10 @@ BOARD = Board(
                 series(
                     Text("副本不足的主题", "Topics with too few replicas in sync"),
                     Text("每个主题副本不足的分区数。", "Under-replicated partitions of each topic."),
-                    Query(f"topk(15, sum by (topic) (kunobs_kafka_topic_under_replicated{{{_N}}}))", "{{topic}}"),
+                    Query(
+                        f"topk(15, max by (kafka_cluster, topic) (kunobs_kafka_topic_under_replicated{{{_N}}}))",
+                        "{{kafka_cluster}} {{topic}}",
+                    ),
                     width=12,
                 ),
             ),

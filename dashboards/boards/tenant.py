@@ -104,7 +104,8 @@ BOARD = Board(
                         "Messages per second of each topic; kun.logs are logs, kun.dlq are dead letters, of which there should be none.",
                     ),
                     Query(
-                        "topk(15, sum by (namespace, topic)"
+                        # Two exporters may see the same.
+                        "topk(15, max by (namespace, topic)"
                         f" (rate(kunobs_kafka_topic_written_total{{{_K}}}[$__rate_interval])))",
                         "{{topic}}",
                     ),
