@@ -73,7 +73,7 @@ BOARD = Board(
                         "NOC 中继没有按时收到的心跳：整条路从规则到通知，由集群外面看。",
                         "Those that the NOC relay misses: the whole way from rule to notification, seen from outside the cluster.",
                     ),
-                    'sum(kunobs_noc_heartbeats{state=~"late|down"})',
+                    'sum(max by (state) (kunobs_noc_heartbeats{state=~"late|down"}))',
                     steps=BAD_ABOVE_0,
                 ),
             ),

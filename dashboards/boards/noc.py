@@ -7,6 +7,7 @@ from dashboards.signals import alert_row
 from kunobs.catalogue.signal import Text
 from kunobs.catalogue.signals import noc as signals
 
+# Two relays hold the same incidents and heartbeats, each of its own or of one database: what is a state is made one first.
 _I = 'instance=~"$instance"'
 _C = f'{_I}, channel=~"$channel"'
 _ATTEMPTS = f"rate(kunobs_noc_attempt_duration_seconds_bucket{{{_C}}}[$__rate_interval])"
@@ -28,7 +29,7 @@ BOARD = Board(
                 stat(
                     Text("开着的事件", "Open incidents"),
                     Text("按严重程度的事件数，已认领的也算。", "Incidents by severity, those somebody took included."),
-                    f"sum by (severity) (kunobs_noc_incidents{{{_I}}})",
+                    f"max by (severity) (kunobs_noc_incidents{{{_I}}})",
                     legend="{{severity}}",
                     width=8,
                 ),
@@ -48,7 +49,7 @@ BOARD = Board(
                         "中继判定失败的渠道数；消息会改走别的渠道。",
                         "Channels that the relay says fail; messages go other ways.",
                     ),
-                    f"sum(kunobs_noc_failing{{{_C}}})",
+                    f"sum(max by (channel) (kunobs_noc_failing{{{_C}}}))",
                     steps=BAD_ABOVE_0,
                 ),
                 stat(
@@ -57,7 +58,7 @@ BOARD = Board(
                         "晚了或停了的 Prometheus、Alertmanager 和任务。",
                         "Prometheus, Alertmanagers and jobs that are late or down.",
                     ),
-                    f'sum(kunobs_noc_heartbeats{{state=~"late|down", {_I}}})',
+                    f'sum(max by (state) (kunobs_noc_heartbeats{{state=~"late|down", {_I}}}))',
                     steps=_ANY,
                 ),
                 stat(
@@ -66,7 +67,7 @@ BOARD = Board(
                         "开着的风暴；其间新事件不单独叫人。",
                         "Storms that are open; meanwhile new incidents call nobody of their own.",
                     ),
-                    f"sum(kunobs_noc_storms{{{_I}}})",
+                    f"max(kunobs_noc_storms{{{_I}}})",
                     steps=_ANY,
                 ),
             ),
@@ -150,7 +151,7 @@ BOARD = Board(
                         "该发或正在发的请求，前 15 个渠道；一直升是服务商的限额不够。",
                         "Requests due or under way, the top 15 channels; a steady rise means a provider's limit is too small.",
                     ),
-                    Query(f"topk(15, sum by (channel) (kunobs_noc_messages_waiting{{{_C}}}))", "{{channel}}"),
+                    Query(f"topk(15, max by (channel) (kunobs_noc_messages_waiting{{{_C}}}))", "{{channel}}"),
                 ),
             ),
         ),
@@ -196,7 +197,7 @@ BOARD = Board(
                         "Prometheus、Alertmanager 和任务；late 快要叫人，down 已叫人，paused 被人停用。",
                         "Prometheus, Alertmanagers and jobs; late will soon call people, down did, paused was set aside by somebody.",
                     ),
-                    Query(f"sum by (state) (kunobs_noc_heartbeats{{{_I}}})", "{{state}}"),
+                    Query(f"max by (state) (kunobs_noc_heartbeats{{{_I}}})", "{{state}}"),
                     width=12,
                     stacked=True,
                 ),
