@@ -10,7 +10,9 @@ from kunobs.catalogue.signals import operators, workloads
 _SIGNALS = (*workloads.SIGNALS, *operators.SIGNALS)
 _LIMIT = {signal.alert: signal.threshold for signal in _SIGNALS}
 _N = 'namespace=~"$namespace"'
-_READY = 'kube_node_status_condition{condition="Ready",status=~"false|unknown"}'
+# While kube-state-metrics is replaced, or where there are two of it, each series is there twice: it is made one first.
+_NOT_READY = 'sum(max by (node) (kube_node_status_condition{condition="Ready", status=~"false|unknown"}))'
+_POD = "namespace, pod"
 _ANY = (Step(None, "green"), Step(1, "orange"))
 _HPA = "namespace, horizontalpodautoscaler"
 _JOB = "namespace, job_name"
@@ -45,7 +47,7 @@ BOARD = Board(
                         "报告自己不正常或不再报告的节点。",
                         "Nodes that say they are not well, or say nothing any more.",
                     ),
-                    f"sum({_READY})",
+                    _NOT_READY,
                     steps=_ANY,
                 ),
                 stat(
@@ -54,7 +56,7 @@ BOARD = Board(
                         "所选命名空间里 Running 的 pod；突然变少是大面积的事。",
                         "Pods of the chosen namespaces that are Running; many fewer at once is no single service's fault.",
                     ),
-                    f'sum(kube_pod_status_phase{{phase="Running", {_N}}})',
+                    f'sum(max by ({_POD}) (kube_pod_status_phase{{phase="Running", {_N}}}))',
                 ),
                 stat(
                     Text("没起来的 pod", "Pods not started"),
@@ -62,7 +64,7 @@ BOARD = Board(
                         "Pending 或 Unknown 的 pod；发布时有一些，应当很快没有。",
                         "Pending or Unknown pods; rollouts have a few, which should soon be gone.",
                     ),
-                    f'sum(kube_pod_status_phase{{phase=~"Pending|Unknown", {_N}}})',
+                    f'sum(max by ({_POD}) (kube_pod_status_phase{{phase=~"Pending|Unknown", {_N}}}))',
                     steps=(Step(None, "green"), Step(1, "yellow")),
                 ),
                 stat(
@@ -71,7 +73,8 @@ BOARD = Board(
                         "此刻在 CrashLoopBackOff 的；没有数字就是没有。",
                         "Those in CrashLoopBackOff at this moment; no number means none.",
                     ),
-                    f'sum(kube_pod_container_status_waiting_reason{{reason="CrashLoopBackOff", {_N}}})',
+                    f"sum(max by ({_POD}, container)"
+                    f' (kube_pod_container_status_waiting_reason{{reason="CrashLoopBackOff", {_N}}}))',
                     steps=_ANY,
                 ),
                 stat(
@@ -104,7 +107,8 @@ BOARD = Board(
                         "By phase, those that are done left out; rising Pending: no room or no image, rising Failed: jobs or evictions.",
                     ),
                     Query(
-                        f'sum by (phase) (kube_pod_status_phase{{phase!~"Running|Succeeded", {_N}}})',
+                        f"sum by (phase) (max by ({_POD}, phase)"
+                        f' (kube_pod_status_phase{{phase!~"Running|Succeeded", {_N}}}))',
                         "{{phase}}",
                     ),
                     stacked=True,
@@ -116,10 +120,11 @@ BOARD = Board(
                         "NotReady、停止调度和缺资源的节点数；缺资源的会驱逐 pod。",
                         "How many are not ready, cordoned or short of something; those short of something evict pods.",
                     ),
-                    Query(f"sum({_READY})", "NotReady"),
-                    Query("sum(kube_node_spec_unschedulable)", Text("停止调度", "cordoned")),
+                    Query(_NOT_READY, "NotReady"),
+                    Query("sum(max by (node) (kube_node_spec_unschedulable))", Text("停止调度", "cordoned")),
                     Query(
-                        'sum by (condition) (kube_node_status_condition{condition=~".*Pressure", status="true"})',
+                        "sum by (condition) (max by (node, condition)"
+                        ' (kube_node_status_condition{condition=~".*Pressure", status="true"}))',
                         "{{condition}}",
                     ),
                     width=12,
@@ -144,8 +149,8 @@ BOARD = Board(
                         "Why, and in how many pods, the top 20; ImagePullBackOff is the registry, ContainerCreating the kubelet or a volume.",
                     ),
                     Query(
-                        "topk(20, sum by (namespace, container, reason)"
-                        f" (kube_pod_container_status_waiting_reason{{{_N}}}))"
+                        f"topk(20, sum by (namespace, container, reason) (max by ({_POD}, container, reason)"
+                        f" (kube_pod_container_status_waiting_reason{{{_N}}})))"
                     ),
                 ),
                 bars(
