@@ -140,9 +140,10 @@ BOARD = Board(
                         "Per second, because the queue of a thread pool was full, by node and pool, the top 15; a single node is a hot spot.",
                     ),
                     Query(
-                        "topk(15, sum by (name, type)"
+                        # Another exporter may tell the same.
+                        "topk(15, max by (cluster, name, type)"
                         f" (rate(elasticsearch_thread_pool_rejected_count{{{_C}}}[$__rate_interval])))",
-                        "{{name}} {{type}}",
+                        "{{cluster}} {{name}} {{type}}",
                     ),
                     unit="events/s",
                     width=12,
@@ -158,7 +159,7 @@ BOARD = Board(
                         "每个节点，剩得最少的 15 个；离得远的几条是分片没有摊匀。",
                         "Of each node, the 15 with least left; lines far apart mean that shards are not spread well.",
                     ),
-                    Query(f"bottomk(15, min by (cluster, name) ({_LEFT}))", "{{name}}"),
+                    Query(f"bottomk(15, min by (cluster, name) ({_LEFT}))", "{{cluster}} {{name}}"),
                     unit="ratio",
                 ),
                 series(
@@ -169,7 +170,7 @@ BOARD = Board(
                     ),
                     Query(
                         f"bottomk(15, min by (cluster, name) ({_FREE} / (-deriv({_FREE}[1h]) > 0)))",
-                        "{{name}}",
+                        "{{cluster}} {{name}}",
                     ),
                     unit="seconds",
                 ),
@@ -179,7 +180,7 @@ BOARD = Board(
                         "每个节点用掉的份额，前 15 名；锯齿的底一直抬高，就是回收不下来。",
                         "What part each node uses, the top 15; where the foot of the teeth keeps rising, collections free no more.",
                     ),
-                    Query(f"topk(15, {_HEAP})", "{{name}}"),
+                    Query(f"topk(15, {_HEAP})", "{{cluster}} {{name}}"),
                     unit="ratio",
                 ),
             ),
