@@ -47,8 +47,8 @@ BOARD = Board(
                     ),
                     (
                         Query(
-                            f'max by (cluster) ({_HEALTH}_status{{color="yellow", {_C}}})'
-                            f' + 2 * max by (cluster) ({_HEALTH}_status{{color="red", {_C}}})',
+                            f'max by (cluster) ({_HEALTH}_status{{color="yellow", {_C}}}'
+                            f' or 2 * {_HEALTH}_status{{color="red", {_C}}})',
                             "{{cluster}}",
                         ),
                     ),

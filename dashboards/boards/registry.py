@@ -47,11 +47,7 @@ BOARD = Board(
                         "正常：能拉能推；降级：只能拉；中断：哪里都拉不了。",
                         "normal: pulled and pushed; degraded: pulled only; down: pulled from nowhere.",
                     ),
-                    (
-                        Query(
-                            'max(kunobs_registry_mode{state="degraded"}) + 2 * max(kunobs_registry_mode{state="down"})'
-                        ),
-                    ),
+                    (Query('max(kunobs_registry_mode{state="degraded"} or 2 * kunobs_registry_mode{state="down"})'),),
                     width=4,
                     height=4,
                     states=_MODES,
