@@ -61,10 +61,10 @@ BOARD = Board(
                 stat(
                     Text("每秒丢弃的告警", "Alerts dropped per second"),
                     Text(
-                        "一个 Alertmanager 都没送到的告警；不是 0 就有告警没人知道。",
-                        "Alerts that reached no Alertmanager; above 0 somebody is not told of something.",
+                        "较差的副本没能送到任何 Alertmanager 的告警；大于 0 时只靠另一个副本，它也送不到就没人知道。",
+                        "Alerts of the worse replica that reached no Alertmanager; above 0 only the other one tells of them, if it can.",
                     ),
-                    f"sum(rate(prometheus_notifications_dropped_total{{{_P}}}[$__rate_interval]))",
+                    f"max(rate(prometheus_notifications_dropped_total{{{_P}}}[$__rate_interval]))",
                     unit="events/s",
                 ),
                 stat(
@@ -146,15 +146,15 @@ BOARD = Board(
                 series(
                     Text("失败和漏掉的规则", "Rules failed and missed"),
                     Text(
-                        "每秒算不出的规则和因太慢而漏掉的轮次，各前 15 个规则组。",
-                        "Rules per second that fail, and evaluations left out because a group is too slow; the top 15 groups of each.",
+                        "每秒算不出的规则和因太慢而漏掉的轮次，取较差的副本，各前 15 个规则组。",
+                        "Rules per second that fail, and evaluations left out because a group is too slow, on the worse replica; the top 15 groups of each.",
                     ),
                     Query(
-                        f"topk(15, sum by (rule_group) (rate(prometheus_rule_evaluation_failures_total{_RULES})))",
+                        f"topk(15, max by (rule_group) (rate(prometheus_rule_evaluation_failures_total{_RULES})))",
                         Text("失败 {{rule_group}}", "failed {{rule_group}}"),
                     ),
                     Query(
-                        f"topk(15, sum by (rule_group) (rate(prometheus_rule_group_iterations_missed_total{_RULES})))",
+                        f"topk(15, max by (rule_group) (rate(prometheus_rule_group_iterations_missed_total{_RULES})))",
                         Text("漏掉 {{rule_group}}", "missed {{rule_group}}"),
                     ),
                     unit="events/s",

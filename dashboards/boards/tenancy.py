@@ -136,19 +136,19 @@ BOARD = Board(
                 series(
                     Text("被限额挡住的采集", "Scrapes stopped by a limit"),
                     Text(
-                        "每秒因样本、大小或标签过多而整次作废的采集，所有任务；上面的采集失败说明是谁。",
-                        "Scrapes per second that were dropped for their samples, size or labels, of all jobs; the pods that cannot be scraped say whose.",
+                        "一个 Prometheus 每秒因样本、大小或标签过多而整次作废的采集，所有任务；上面的采集失败说明是谁。",
+                        "Scrapes per second that one Prometheus dropped for their samples, size or labels, of all jobs; the pods that cannot be scraped say whose.",
                     ),
                     Query(
-                        "sum(rate(prometheus_target_scrapes_exceeded_sample_limit_total[$__rate_interval]))",
+                        "max(rate(prometheus_target_scrapes_exceeded_sample_limit_total[$__rate_interval]))",
                         Text("样本", "samples"),
                     ),
                     Query(
-                        "sum(rate(prometheus_target_scrapes_exceeded_body_size_limit_total[$__rate_interval]))",
+                        "max(rate(prometheus_target_scrapes_exceeded_body_size_limit_total[$__rate_interval]))",
                         Text("大小", "size"),
                     ),
                     Query(
-                        "sum(rate(prometheus_target_scrape_pool_exceeded_label_limits_total[$__rate_interval]))",
+                        "max(rate(prometheus_target_scrape_pool_exceeded_label_limits_total[$__rate_interval]))",
                         Text("标签", "labels"),
                     ),
                     unit="events/s",
