@@ -55,7 +55,7 @@ BOARD = Board(
                         "拒绝了新配置、还在用旧配置的 Prometheus 和 Alertmanager 数。",
                         "How many of Prometheus and the Alertmanagers refused their newest configuration and go on with an old one.",
                     ),
-                    "sum(1 - prometheus_config_last_reload_successful) + sum(1 - alertmanager_config_last_reload_successful)",
+                    "sum(1 - (prometheus_config_last_reload_successful or alertmanager_config_last_reload_successful))",
                     steps=BAD_ABOVE_0,
                 ),
                 stat(
