@@ -10,7 +10,8 @@ from kunobs.catalogue.signals import probes as signals
 _LIMIT = {signal.alert: signal.threshold for signal in signals.SIGNALS}
 _F = 'namespace=~"$namespace", module=~"$module"'
 # The two sizes that search for a path MTU are not probes of a service.
-_OK = f'probe_success{{{_F}, module!~"icmp6_.+"}}'
+_SERVICE = f'{_F}, module!~"icmp6_.+"'
+_OK = f"probe_success{{{_SERVICE}}}"
 _ONE = "namespace, service, module"
 _WHOSE = "{{namespace}}/{{service}} {{module}}"
 _VALID = f"min by (namespace, service) (probe_ssl_earliest_cert_expiry{{{_F}}}) - time()"
@@ -18,7 +19,7 @@ _VALID = f"min by (namespace, service) (probe_ssl_earliest_cert_expiry{{{_F}}}) 
 
 def _share(family: str) -> str:
     """Of the probes of each service over a family, those that succeed."""
-    return f'avg by (namespace, service) (avg_over_time(probe_success{{{_F}, ip_family="{family}"}}[10m]))'
+    return f'avg by (namespace, service) (avg_over_time(probe_success{{{_SERVICE}, ip_family="{family}"}}[10m]))'
 
 
 BOARD = Board(
