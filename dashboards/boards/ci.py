@@ -7,6 +7,7 @@ from dashboards.signals import alert_row
 from kunobs.catalogue.signal import Text
 from kunobs.catalogue.signals import ci as signals
 
+_LIMIT = {signal.alert: signal.threshold for signal in signals.SIGNALS}
 _N = 'namespace=~"$namespace"'
 
 
@@ -48,7 +49,7 @@ BOARD = Board(
                     ),
                     f"max(kunobs_ci_oldest_pending_seconds{{{_N}}})",
                     unit="seconds",
-                    steps=(Step(None, "green"), Step(60, "yellow"), Step(300, "orange")),
+                    steps=(Step(None, "green"), Step(300, "yellow"), Step(_LIMIT["KunCiJobWaiting"], "orange")),
                 ),
                 stat(
                     Text("最满的 runner", "Fullest runners"),
@@ -58,7 +59,7 @@ BOARD = Board(
                     ),
                     "max(kunobs_ci_runner_saturation_ratio)",
                     unit="ratio",
-                    steps=(Step(None, "green"), Step(0.8, "yellow"), Step(1, "red")),
+                    steps=(Step(None, "green"), Step(0.8, "yellow"), Step(_LIMIT["KunCiRunnersFull"], "orange")),
                 ),
                 stat(
                     Text("没有下文的作业", "Jobs lost"),
@@ -149,8 +150,8 @@ BOARD = Board(
                 series(
                     Text("GitLab 的通知和 API", "Webhooks and API of GitLab"),
                     Text(
-                        "每秒收到的 webhook 和发出的 API 请求，按结果；malformed、refused、unavailable 是没收下的。",
-                        "Webhooks and requests to the API per second by outcome; malformed, refused and unavailable were not taken.",
+                        "每秒收到的 webhook 和发出的 API 请求，按结果；malformed、refused、too_large、unavailable 是没收下的。",
+                        "Webhooks and requests to the API per second by outcome; malformed, refused, too_large and unavailable were not taken.",
                     ),
                     Query(
                         "sum by (outcome) (rate(kunobs_ci_webhooks_total[$__rate_interval]))",
