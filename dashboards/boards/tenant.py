@@ -89,7 +89,7 @@ BOARD = Board(
                         "带有所选命名空间的告警；owner 是 tenant 的由你处理，是 platform 的平台已知道。空表就是没有。",
                         "Alerts with the chosen namespace; those with owner tenant are yours, the platform knows the others. Empty: none fires.",
                     ),
-                    Query(f'ALERTS{{alertstate="firing", {_N}}}'),
+                    Query(f'ALERTS{{alertstate="firing", namespace!="", {_N}}}'),
                     width=24,
                 ),
             ),
