@@ -163,19 +163,18 @@ BOARD = Board(
                         "每个消费组最旧的未读消息的年龄，前 15 名；锯齿是正常的，一直涨是跟不上。",
                         "Age of the oldest message that each group has not read, the top 15; teeth are normal, what keeps rising is too slow.",
                     ),
-                    Query(f"topk(15, max by (namespace, group) (kunobs_kafka_group_lag_seconds{{{_K}}}))", "{{group}}"),
+                    Query(f"topk(15, max by (group) (kunobs_kafka_group_lag_seconds{{{_K}}}))", "{{group}}"),
                     unit="seconds",
                     width=12,
                 ),
                 series(
                     Text("各消费组离丢消息", "Time until a group loses messages"),
                     Text(
-                        "最旧的未读消息离保留期满还有多久，最少的 15 个；下降比时间快就是来不及。",
+                        "最旧的未读消息离保留期满还有多久，最少的 15 个；朝 0 下降的会丢消息。",
                         "Until retention deletes the oldest unread message, the lowest 15; a line that falls towards 0 will lose messages.",
                     ),
                     Query(
-                        "bottomk(15, min by (namespace, group, topic)"
-                        f" (kunobs_kafka_group_retention_headroom_seconds{{{_K}}}))",
+                        f"bottomk(15, min by (group, topic) (kunobs_kafka_group_retention_headroom_seconds{{{_K}}}))",
                         "{{group}} {{topic}}",
                     ),
                     unit="seconds",
