@@ -195,15 +195,15 @@ BOARD = Board(
                 series(
                     Text("在等和在跑的作业", "CI jobs waiting and running"),
                     Text(
-                        "只等不跑就是没有 runner 接。",
-                        "Where jobs wait and none runs, no runner takes them.",
+                        "各前 15 个命名空间；只等不跑就是没有 runner 接。",
+                        "The top 15 namespaces of each; where jobs wait and none runs, no runner takes them.",
                     ),
                     Query(
-                        f"sum by (namespace) (kunobs_ci_jobs_pending{{{_N}}})",
+                        f"topk(15, sum by (namespace) (kunobs_ci_jobs_pending{{{_N}}}))",
                         Text("在等 {{namespace}}", "waiting {{namespace}}"),
                     ),
                     Query(
-                        f"sum by (namespace) (kunobs_ci_jobs_running{{{_N}}})",
+                        f"topk(15, sum by (namespace) (kunobs_ci_jobs_running{{{_N}}}))",
                         Text("在跑 {{namespace}}", "running {{namespace}}"),
                     ),
                 ),
