@@ -19,9 +19,9 @@ _SENT_AGAIN = f"sum(rate(node_netstat_Tcp_RetransSegs{{{_I}}}{_R})) / sum(rate(n
 
 
 def _packets(direction: str) -> str:
-    """By kind of device: sit0 and sit1 are sit."""
+    """By kind of device: sit0 and sit1 are sit, enp3s0 is en, ip6tnl0 is ip6tnl."""
     rate = f"rate(node_network_{direction}_packets_total{{{_DEVICE}}}{_R})"
-    return f'sum by (kind) (label_replace({rate}, "kind", "$1", "device", "([a-z]+|6to4).*"))'
+    return f'sum by (kind) (label_replace({rate}, "kind", "$1", "device", "(en|ip6[a-z_]+|[a-z]+|6to4).*"))'
 
 
 BOARD = Board(
