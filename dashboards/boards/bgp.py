@@ -85,11 +85,11 @@ BOARD = Board(
                 states(
                     Text("不稳的会话", "Unsteady sessions"),
                     Text(
-                        "在所看的时间里断过的会话，从第一次断开起，以及现在断开的；一个路由器的一起断，就看那个路由器。",
-                        "Sessions lost in the time shown, from their first loss on, and those that are down;"
+                        "在所看的时间里断过的会话，以及断着的；一个路由器的一起断，就看那个路由器。",
+                        "Sessions lost in the time shown, and those that are down;"
                         " if all of one router go at once look at that router.",
                     ),
-                    f"{_SESSIONS} and on (instance, peer) ({_LOST}[$__range]) > 0) or {_SESSIONS} == 0",
+                    f"{_SESSIONS} and on (instance, peer) ({_LOST}[$__range] @ end()) > 0) or {_SESSIONS} == 0",
                     "{{instance}} {{peer}}",
                     UP_DOWN,
                     height=8,

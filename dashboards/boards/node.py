@@ -175,10 +175,11 @@ BOARD = Board(
                 states(
                     Text("停过的节点", "Nodes that were away"),
                     Text(
-                        "在所看的时间里有过抓取失败的节点，从第一次失败起；几个节点同时断，就看机柜和交换机。",
-                        "Nodes with failed scrapes in the time shown, from the first failure on; several at once point to a rack or a switch.",
+                        "在所看的时间里有过抓取失败的节点；几个节点同时断，就看机柜和交换机。",
+                        "Nodes with failed scrapes in the time shown; several at once point to a rack or a switch.",
                     ),
-                    f"min by (instance) ({_UP}) and on (instance) min by (instance) (min_over_time({_UP}[$__range])) == 0",
+                    f"min by (instance) ({_UP})"
+                    f" and on (instance) min by (instance) (min_over_time({_UP}[$__range] @ end())) == 0",
                     "{{instance}}",
                     UP_DOWN,
                     height=8,
