@@ -186,7 +186,7 @@ BOARD = Board(
                     ),
                     Query(
                         "topk(10, max by (kafka_cluster, namespace, group) (kunobs_kafka_group_lag_seconds))",
-                        "{{kafka_cluster}} {{group}}",
+                        "{{kafka_cluster}} {{namespace}} {{group}}",
                     ),
                     unit="seconds",
                     width=12,
