@@ -158,7 +158,7 @@ BOARD = Board(
     ),
     variables=(
         Variable("kafka_cluster", "kunobs_kafka_brokers", Text("Kafka", "Kafka")),
-        Variable("namespace", "kunobs_kafka_group_lag", Text("命名空间", "Namespace")),
+        Variable("namespace", "kunobs_kafka_topic_written_total", Text("命名空间", "Namespace")),
     ),
     tags=("logs",),
 )
