@@ -206,7 +206,7 @@ BOARD = Board(
         alert_row(signals.SIGNALS),
     ),
     variables=(
-        Variable("instance", "kubelet_certificate_manager_client_ttl_seconds", Text("kubelet", "Kubelet")),
+        Variable("instance", "kubelet_runtime_operations_total", Text("kubelet", "Kubelet")),
         Variable("namespace", "kubelet_volume_stats_capacity_bytes", Text("命名空间", "Namespace")),
     ),
     tags=("kubernetes",),
