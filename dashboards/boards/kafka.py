@@ -81,9 +81,12 @@ BOARD = Board(
                 ),
                 bars(
                     Text("占磁盘最多的命名空间", "Namespaces with the most on disk"),
-                    Text("含所有副本。", "All replicas counted."),
+                    Text(
+                        "含所有副本；不属于命名空间的主题不算。",
+                        "All replicas counted; topics of no namespace left out.",
+                    ),
                     "topk(15, sum by (namespace)"
-                    f" (max by (kafka_cluster, namespace) (kunobs_kafka_namespace_disk_bytes{{{_N}}})))",
+                    f' (max by (kafka_cluster, namespace) (kunobs_kafka_namespace_disk_bytes{{{_N}, namespace!=""}})))',
                     "{{namespace}}",
                     unit="bytes",
                     width=12,
