@@ -207,8 +207,9 @@ BOARD = Board(
                 series(
                     Text("被拒绝的文档", "Refused documents"),
                     Text(
-                        "现有分片启动以来拒绝的，重复的不算，前 15 名；涨的命名空间多半换了字段类型。",
-                        "Since the present shards started, those already there left out, the top 15; where it rises a field has mostly changed its type.",
+                        "现有分片启动以来拒绝的，重复的不算，前 15 名；涨就看那些分片所在的节点。字段类型不符的在死信里，不在这里。",
+                        "Since the present shards started, those already there left out, the top 15; where it rises look at the shards' nodes."
+                        " What does not fit the mapping is a dead letter and not among them.",
                     ),
                     Query(
                         f'topk(15, max by (namespace) (kunobs_logs_refused_documents{{reason="other", {_N}}}))',
