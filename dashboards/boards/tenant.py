@@ -105,8 +105,7 @@ BOARD = Board(
                     ),
                     Query(
                         # Two exporters may see the same.
-                        "topk(15, max by (namespace, topic)"
-                        f" (rate(kunobs_kafka_topic_written_total{{{_K}}}[$__rate_interval])))",
+                        f"topk(15, max by (topic) (rate(kunobs_kafka_topic_written_total{{{_K}}}[$__rate_interval])))",
                         "{{topic}}",
                     ),
                     unit="events/s",

@@ -17,7 +17,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from alert_rules.lint.checks import lint
-from alert_rules.lint.context import Settings
+from alert_rules.lint.context import Context, Settings
+from alert_rules.lint.shapes import shape
 from alert_rules.lint.source import LintRule, Source
 from dashboards.board import board_json
 from dashboards.boards import BOARDS
@@ -232,13 +233,35 @@ def test_the_preview_has_the_words_of_its_language() -> None:
             assert f'"{word}"' in data
 
 
+def recording(board: Board, text: str) -> LintRule:
+    """A query as lint reads it."""
+    return LintRule(Source(board.uid, [text]), "g", 0, "a:b:c", False, text, 1, 1, 1)
+
+
+@each
+def test_a_legend_tells_series_apart(board: Board) -> None:
+    """It names the labels that its query leaves: none that is not there, and all that could differ."""
+    for panel in board.panels:
+        for query in panel.queries:
+            text = filled(query.expr, board)
+            parsed = promql.parse(text)
+            left = shape(parsed, Context(recording(board, text), parsed, Settings(known=KNOWN))).possible
+            if not query.legend or panel.kind == "table" or left is None:
+                continue
+            # count_values makes a label; of Ceph there is one job, and a pool's id is for its name.
+            left |= set(re.findall(r'count_values\("(\w+)"', text))
+            named = set(PLACEHOLDER.findall(said(query.legend, "en")))
+            assert named <= left, (panel.title.en, named - left)
+            assert left <= named | {"job", "pool_id"}, (panel.title.en, left - named)
+
+
 @each
 def test_queries_have_nothing_that_lint_finds(board: Board) -> None:
     """Names, labels, matching, counters and gauges, as of a recording rule; windows are Grafana's."""
     for panel in board.panels:
         for query in panel.queries:
             text = filled(query.expr, board)
-            rule = LintRule(Source(board.uid, [text]), "g", 0, "a:b:c", False, text, 1, 1, 1)
+            rule = recording(board, text)
             # `.*` stands for "All".
             said = [
                 one
