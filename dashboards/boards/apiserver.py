@@ -196,17 +196,6 @@ BOARD = Board(
                     ),
                     unit="seconds",
                 ),
-                series(
-                    Text("控制器的队列", "Queues of controllers"),
-                    Text(
-                        "等着处理的对象，前 15 名；一条线涨是那个控制器，都涨是 apiserver 慢或拒绝它们。",
-                        "Objects that wait, the top 15; one line that rises is that controller, all of them a slow or refusing apiserver.",
-                    ),
-                    Query(
-                        'topk(15, max by (name) (workqueue_depth{job="kube-controller-manager"}))',
-                        "{{name}}",
-                    ),
-                ),
             ),
         ),
         alert_row(_SIGNALS),

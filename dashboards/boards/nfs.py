@@ -83,8 +83,8 @@ BOARD = Board(
                         "同时在途的操作的平均数：排队的是客户端的槽不够，等应答的是服务器或网络慢。",
                         "Operations under way at a time: those in the queue lack a slot of the client, the others wait for server or network.",
                     ),
-                    Query(f"topk(8, sum by (export) ({_QUEUED}))", "{{export}} queue"),
-                    Query(f"topk(8, sum by (export) ({_ANSWERED}))", "{{export}} answer"),
+                    Query(f"topk(8, sum by (export) ({_QUEUED}))", Text("{{export}} 排队", "{{export}} queue")),
+                    Query(f"topk(8, sum by (export) ({_ANSWERED}))", Text("{{export}} 应答", "{{export}} answer")),
                     width=12,
                 ),
                 series(
@@ -95,11 +95,11 @@ BOARD = Board(
                     ),
                     Query(
                         f"topk(15, sum by (export) (rate({_M}_received_bytes_total{{{_E}}}[$__rate_interval])))",
-                        "{{export}} in",
+                        Text("{{export}} 收", "{{export}} in"),
                     ),
                     Query(
                         f"topk(15, sum by (export) (rate({_M}_sent_bytes_total{{{_E}}}[$__rate_interval])))",
-                        "{{export}} out",
+                        Text("{{export}} 发", "{{export}} out"),
                     ),
                     unit="bytes/s",
                 ),
