@@ -41,10 +41,12 @@ chaos: .venv/.dev ## The long fault runs (SEED=, ROUNDS=, KILLS=, SCRAPES=, FAUL
 	SEED=$(SEED) KILLS=$(KILLS) $(BIN)/python -m pytest tests/integration/test_noc_kill.py -s --timeout=14400
 	SCRAPES=$(SCRAPES) $(BIN)/python -m pytest tests/platform/test_exporter_faults.py -s --timeout=14400
 	SEED=$(SEED) FAULTS=$(FAULTS) $(BIN)/python -m pytest tests/platform/test_ha_chaos.py -s --timeout=14400
+	SEED=$(SEED) QUERIES=20000 $(BIN)/python -m pytest tests/platform/test_tenants_isolation.py -s --timeout=14400
 
 prove: .venv/.dev ## Writes the verdict matrices in docs/proof
 	PROVE=1 $(BIN)/python -m pytest -q tests/integration/test_noc_faults.py tests/platform/test_exporter_faults.py
 	PROVE=1 $(BIN)/python -m pytest -q tests/platform/test_alert_rules.py tests/platform/test_dashboards.py tests/platform/test_rules_lint_corpus.py
+	PROVE=1 SEED=$(SEED) FAULTS=$(FAULTS) $(BIN)/python -m pytest -q tests/platform/test_ha_chaos.py --timeout=14400
 
 bench: bench-pipeline bench-noc bench-exporters bench-generate ## Every benchmark
 
