@@ -1,7 +1,10 @@
-"""`kunobs dashboards`: every panel proven in a real Prometheus."""
+"""`kunobs dashboards`: every panel proven in a real Prometheus, drawn, and pushed into a Grafana."""
 
 from __future__ import annotations
 
+import os
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +13,10 @@ import typer
 from kunobs.errors import UsageError
 from kunobs.programs import find
 
-app = typer.Typer(no_args_is_help=True, help="The dashboards of the catalogue: prove that each panel shows data.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The dashboards of the catalogue: prove that each panel shows data, draw them, push them.",
+)
 
 
 @app.command()
@@ -55,6 +61,39 @@ def preview(
     for name, text in made.items():
         (out / name).write_text(text)
     typer.echo(f"{len(made) - 1} dashboards: open {(out / 'index.html').absolute().as_uri()}")
+
+
+@app.command()
+def push(
+    url: Annotated[str, typer.Option(envvar="KUNOBS_GRAFANA_URL", help="Grafana's address, without a user.")],
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="A service account's token; else $KUNOBS_GRAFANA_TOKEN_FILE, $KUNOBS_GRAFANA_TOKEN."),
+    ] = None,
+    language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
+    runbooks: Annotated[str, typer.Option(help="Address below which docs/runbooks is served, for links.")] = "",
+    folder: Annotated[str, typer.Option(help="The uid of the folder; it is made where there is none.")] = "kunobs",
+    check: Annotated[bool, typer.Option("--check", help="Write nothing: only compare.")] = False,
+    ca_file: Annotated[str, typer.Option(help="Authorities for its certificate instead of the usual.")] = "",
+) -> None:
+    """Save every dashboard in Grafana that is not as here, and read it back. 0 all the same, 3 one differs, 1 refused."""
+    from dashboards.files import dashboard_files
+    from dashboards.grafana import Grafana, token_of
+    from dashboards.push import push as pushed
+
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", folder):
+        raise UsageError("--folder is no uid of Grafana", hint="letters, digits, - and _, at most 40")
+    if ca_file and not Path(ca_file).is_file():
+        raise UsageError(f"{ca_file} is no file", hint="--ca-file takes a file of certificates in PEM")
+    files = dashboard_files(language, runbooks.rstrip("/"))
+    grafana = Grafana(url, token_of(token_file, os.environ), ca_file=ca_file)
+    words: Counter[str] = Counter()
+    for one in pushed(grafana, files, folder, check=check):
+        words[one.word] += 1
+        typer.echo(grafana.said(f"{one.uid}: {one.word}{': ' if one.why else ''}{one.why}"))
+    counts = ", ".join(f"{number} {word}" for word, number in words.items())
+    typer.echo(f"{len(files)} dashboards in folder {folder} of {grafana.url}: {counts}", err=True)
+    raise typer.Exit(1 if words["refused"] else 3 if words["differs"] or words["missing"] else 0)
 
 
 def _tools() -> tuple[Path, Path]:
