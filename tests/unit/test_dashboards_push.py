@@ -65,6 +65,8 @@ def test_created_then_unchanged_then_changed(fake: FakeGrafana, run: Any) -> Non
     assert last == f"{COUNT} dashboards in folder kunobs of {fake.url}: {COUNT} created\n"
     assert fake.folders == {"kunobs": "kunobs"}
     assert {kept.message for kept in fake.dashboards.values()} == {MESSAGE}
+    asked = [(method, path) for method, path in fake.asked if "folders" in path]
+    assert asked == [("GET", "/api/folders/kunobs"), ("POST", "/api/folders")]
     fake.asked.clear()
     assert run("--language", "en")[:2] == (0, [f"{board.uid}: unchanged" for board in BOARDS])
     assert fake.writes == []
@@ -233,6 +235,59 @@ def test_no_help_at_all(
     assert hint.format(url=fake.url) in below
     assert "hunter2" not in last
     assert fake.asked == [("GET", "/api/health")]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said", "hint"),
+    [
+        ("unauthorized", "401 Invalid API key", "KUNOBS_GRAFANA_TOKEN_FILE"),
+        ("forbidden", "403 You'll need additional permissions", "the role Editor"),
+        ("empty", "it has no dashboard and meta", "curl -sS"),
+        ("page", "200 is a page", "curl -sS"),
+        ("redirecting", "leads to login.example.com/login (302)", "--url is the address behind the redirect"),
+    ],
+)
+def test_no_help_at_the_first_dashboard(fake: FakeGrafana, run: Any, trouble: str, said: str, hint: str) -> None:
+    """A wrong token is seen there, because everybody may ask for the health."""
+    fake.trouble, fake.where = trouble, "GET /api/dashboards"
+    code, lines, last = run()
+    message, _, below = last.partition("\nhint: ")
+    assert (code, lines) == (1, [])
+    assert f"{fake.url}: GET /api/dashboards/uid/kun-overview" in message
+    assert said in message
+    assert hint in below
+    assert fake.writes == []
+
+
+@pytest.mark.parametrize("fake", [0, 5, 8], indirect=True)
+def test_a_grafana_that_is_too_old(fake: FakeGrafana, run: Any) -> None:
+    """It would put them at the top; one that does not say its version is tried."""
+    code, _, last = run()
+    assert code == (1 if fake.release else 0)
+    if fake.release:
+        assert f"is release {fake.release}, which would put dashboards at the top" in last
+        assert "\nhint: upgrade it to Grafana 9 or newer" in last
+        assert fake.asked == [("GET", "/api/health")]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "release"),
+    [
+        (200, {"version": "13.2.2"}, 13),
+        (200, {"version": "9.5.0-pre"}, 9),
+        (200, {"version": ""}, 0),
+        (200, {"version": 9}, 0),
+        (200, {"version": "².1"}, 0),
+        (200, {"version": "9" * 5000}, 0),
+        (403, {"version": "8.0.0"}, 0),
+    ],
+)
+def test_what_a_version_is(
+    fake: FakeGrafana, monkeypatch: pytest.MonkeyPatch, status: int, body: Any, release: int
+) -> None:
+    """Its first number, or not known."""
+    monkeypatch.setattr(fake, "answer", lambda *_: (status, body))
+    assert Grafana(fake.url, Secret(TOKEN)).release() == release
 
 
 @pytest.mark.parametrize(
