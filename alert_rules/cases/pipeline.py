@@ -20,10 +20,11 @@ _OF_INDEXER = {"job": "kunobs-indexer"}
 CASES = {
     "KunPipelineNotReady": Case(
         (
-            Series(f"kunobs_process_ready{{{_FANOUT}}}", 1, 0),
+            # Both pods are evicted, and there is no place for new ones.
+            Series(f"kunobs_process_ready{{{_FANOUT}}}", 1, None),
             Series(f"kunobs_process_ready{{{_SECOND}}}", 0, None),
-            Series(f"up{{{_FANOUT}}}", 1),
-            Series(f"up{{{_SECOND}}}", 1, 0),
+            Series(f"up{{{_FANOUT}}}", 1, None),
+            Series(f"up{{{_SECOND}}}", 1, None),
             Series(f"kunobs_process_ready{{{_INDEXER}}}", 1),
             Series('kunobs_process_ready{job="kunobs-noc",instance="noc:9510"}', 0),
             Series('up{job="node",instance="10.0.0.1:9100"}', 1),
@@ -32,6 +33,7 @@ CASES = {
         ),
         value=0,
         labels=_OF_FANOUT,
+        window=2,
     ),
     "KunPipelineNoPartitions": Case(
         (
@@ -51,13 +53,16 @@ CASES = {
     ),
     "KunPipelineGap": Case(
         (
-            Series(f"kunobs_fanout_gap_events_total{{{_FANOUT}}}", 0),
-            Series(f"kunobs_fanout_gap_events_total{{{_SECOND}}}", 0.0108, 0.0115),
+            Series(f"kunobs_fanout_gap_events_total{{{_FANOUT}}}", 0.0108),
+            Series(f"process_start_time_seconds{{{_FANOUT}}}", Ago(100_000)),
+            # Of a process that has just begun all counts, not only what its counter rose in these 15 minutes.
+            Series(f"kunobs_fanout_gap_events_total{{{_SECOND}}}", 0, 0.0005),
+            Series(f"process_start_time_seconds{{{_SECOND}}}", Ago(100_000), Ago(100)),
             Series(f"kunobs_indexer_gap_events_total{{{_INDEXER}}}", 0),
             # For the runbook.
             Series(f"kunobs_fanout_lag_seconds{{{_SECOND},{_PARTITION}}}", 5, 9000),
         ),
-        value=10.35,
+        value=0.0108 * 900 + 0.0005 * 1500,
         labels=_OF_FANOUT,
     ),
     "KunPipelineLagSeconds": Case(

@@ -23,9 +23,10 @@ SIGNALS = (
     Signal(
         alert="KunPipelineNotReady",
         severity="critical",
+        # Pods that cannot be scheduled have no `up` at all; within the day they had.
         expr=(
             '(max by (job) (kunobs_process_ready{job=~"kunobs-(fanout|indexer)"})'
-            ' or max by (job) (up{job=~"kunobs-(fanout|indexer)"}) * 0)'
+            ' or 0 * max by (job) (max_over_time(up{job=~"kunobs-(fanout|indexer)"}[1d])))'
         ),
         comparison="==",
         threshold=0,
@@ -74,7 +75,11 @@ SIGNALS = (
     Signal(
         alert="KunPipelineGap",
         severity="critical",
-        expr=_sum("increase(kunobs_LEG_gap_events_total[15m])"),
+        # A process counts what it finds missing at its start before it is first scraped: of a young one, all counts.
+        expr=_sum(
+            "(last_over_time(kunobs_LEG_gap_events_total[5m]) and on (job, instance) time() - process_start_time_seconds < 900"
+            " or increase(kunobs_LEG_gap_events_total[15m]))"
+        ),
         comparison=">",
         # The end of a replay's last transaction counts once its topic has been emptied; a real gap is whole segments.
         threshold=10,
