@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alert_rules.case import Ago, Case, Series
+from alert_rules.case import Ago, Case, Flap, Series
 
 _NODE = "10.0.0.1:9520"
 _CANARY = f'instance="{_NODE}",hop="tenant"'
@@ -32,6 +32,16 @@ CASES = {
             Series(f"kunobs_logs_canary_missing_total{{{_BLIND}}}", 1),
             Series(f"kunobs_logs_canary_received_total{{{_BLIND}}}", 0),
             Series(f"kunobs_logs_canary_reader_up{{{_BLIND}}}", 0),
+            # Two that miss everything because they cannot read the hop, or could not all the time.
+            *(
+                series
+                for node, up in (("4", 0), ("5", Flap(1, 0)))
+                for series in (
+                    Series(f'kunobs_logs_canary_missing_total{{instance="{node}",hop="tenant"}}', 1),
+                    Series(f'kunobs_logs_canary_received_total{{instance="{node}",hop="tenant"}}', 0),
+                    Series(f'kunobs_logs_canary_reader_up{{instance="{node}",hop="tenant"}}', up),
+                )
+            ),
         ),
         value=0.51,
         labels={"hop": "tenant"},
@@ -128,11 +138,11 @@ CASES = {
     ),
     "KunLogsRefused": Case(
         (
-            Series('kunobs_logs_refused_documents{namespace="shop",reason="other"}', 0.054, 0.057),
+            Series('kunobs_logs_refused_documents{namespace="shop",reason="other"}', 0.054, 0.075),
             Series('kunobs_logs_refused_documents{namespace="shop",reason="version_conflict"}', 1),
             Series('kunobs_logs_refused_documents{namespace="bank",reason="version_conflict"}', 1),
         ),
-        value=102.6,
+        value=135,
         labels=_SHOP,
         counters=("kunobs_logs_refused_documents",),
     ),
