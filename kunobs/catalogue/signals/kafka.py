@@ -4,7 +4,40 @@ from __future__ import annotations
 
 from kunobs.catalogue.signal import Signal, Text
 
+_READ = "kafka_cluster, namespace, group, topic"
+# The legs have alerts of their own; these are their groups unless configured.
+_TENANTS = 'group!~"kunobs-fanout|kunobs-indexer"'
+# The end of a transaction is an offset that nobody reads: a group that has read all may lack one of a partition for ever.
+_UNREAD = f"and on ({_READ}) max by ({_READ}) (kunobs_kafka_group_max_lag) > 1"
+
 SIGNALS = (
+    Signal(
+        alert="KunKafkaDown",
+        severity="critical",
+        # Metadata, from any broker; where none answers there is no other metric of this Kafka.
+        expr=(
+            "max by (kafka_cluster) (label_replace("
+            'kunobs_exporter_collector_success{exporter="kafka",collector=~"public_cluster|tenant_cluster"}'
+            ', "kafka_cluster", "$1", "collector", "(.+)_cluster"))'
+        ),
+        comparison="==",
+        threshold=0,
+        wait="3m",
+        keep="5m",
+        title=Text("{kafka_cluster} Kafka 不应答", "The {kafka_cluster} Kafka does not answer"),
+        description=Text(
+            "没有一个 exporter 问得到它的元数据。", "No exporter gets its metadata from any of its brokers."
+        ),
+        impact=Text(
+            "public：Filebeat 在节点上等，轮转掉的日志会丢；tenant：所有租户的主题停住，公共 Kafka 替他们存着。",
+            "public: Filebeat waits on the nodes and loses what rotates away; tenant: all tenants' topics stand still,"
+            " the public Kafka keeps their logs.",
+        ),
+        action=Text(
+            "先从别的机器问：kcat -b BROKER -L；应答就查 exporter 到它的网络和密码。",
+            "Ask from another machine first: kcat -b BROKER -L; if it answers look at the exporter's way to it and its password.",
+        ),
+    ),
     Signal(
         alert="KunKafkaOfflinePartitions",
         severity="critical",
@@ -59,7 +92,8 @@ SIGNALS = (
     ),
     Signal(
         alert="KunKafkaLogDirOffline",
-        severity="critical",
+        # Partitions without another replica are told by KunKafkaOfflinePartitions, which wakes somebody.
+        severity="warning",
         expr="max by (kafka_cluster) (kunobs_kafka_offline_log_dirs)",
         comparison=">",
         threshold=0,
@@ -76,8 +110,9 @@ SIGNALS = (
             "The replicas on that disk are gone; partitions without another one can be neither read nor written.",
         ),
         action=Text(
-            "在该 broker 上看 dmesg 和磁盘，再按手册换盘。",
-            "Look at dmesg and the disk on that broker, then change the disk by the runbook.",
+            "kafka-log-dirs.sh --bootstrap-server BROKER --describe 里 error 不是 null 的就是；到那台机器上看 dmesg，换盘，重启 broker。",
+            "kafka-log-dirs.sh --bootstrap-server BROKER --describe shows it, its error is not null; read dmesg there, replace the disk,"
+            " restart the broker.",
         ),
     ),
     Signal(
@@ -95,8 +130,8 @@ SIGNALS = (
         description=Text("{log_dir} 所在的卷只剩 {value}。", "The volume of {log_dir} has {value} left."),
         impact=Text("磁盘写满时 broker 会停机。", "A broker whose disk is full shuts down."),
         action=Text(
-            "看哪个命名空间占得最多，缩短保留时间或扩容。",
-            "See which namespace takes most, then shorten its retention or add disk.",
+            "看哪个命名空间占得最多，扩容，或缩短它的保留时间：更早的随即被删。",
+            "See which namespace takes most, then add disk or shorten its retention: what is older is deleted at once.",
         ),
     ),
     Signal(
@@ -107,6 +142,8 @@ SIGNALS = (
         threshold=0.05,
         unit="ratio",
         wait="5m",
+        # When the broker has shut down nothing tells of its disks.
+        keep="10m",
         title=Text(
             "{kafka_cluster} Kafka broker {broker} 磁盘快满了",
             "The disk of broker {broker} of the {kafka_cluster} Kafka is nearly full",
@@ -116,20 +153,24 @@ SIGNALS = (
             "写满时 broker 停机，其上的分区失去一个副本。",
             "When it is full the broker shuts down, and its partitions lose a replica.",
         ),
-        action=Text("立刻缩短最大主题的 retention.ms。", "Shorten retention.ms of the largest topic now."),
+        action=Text(
+            "缩短最大主题的 retention.ms；更早的随即被删，没读的也删：先看谁还没读。",
+            "Shorten retention.ms of the largest topic; what is older is deleted at once, read or not: see first who has not read it.",
+        ),
     ),
     Signal(
         alert="KunKafkaGroupLagSeconds",
         severity="warning",
-        expr="max by (kafka_cluster, namespace, group) (kunobs_kafka_group_lag_seconds)",
+        expr=f"max by ({_READ}) (kunobs_kafka_group_lag_seconds{{{_TENANTS}}})",
         comparison=">",
         threshold=900,
         unit="seconds",
+        guard=_UNREAD,
         wait="10m",
         title=Text("消费组 {group} 落后", "Consumer group {group} is behind"),
         description=Text(
-            "{kafka_cluster} Kafka 上最旧的未消费消息已有 {value}。",
-            "Its oldest unread message on the {kafka_cluster} Kafka is {value} old.",
+            "{kafka_cluster} Kafka 的 {topic} 上最旧的未消费消息已有 {value}。",
+            "Its oldest unread message of {topic} on the {kafka_cluster} Kafka is {value} old.",
         ),
         impact=Text("这个消费者看到的日志是旧的。", "What reads through this group sees old logs."),
         action=Text(
@@ -141,10 +182,12 @@ SIGNALS = (
     Signal(
         alert="KunKafkaRetentionHeadroom",
         severity="warning",
-        expr="min by (kafka_cluster, namespace, group, topic) (kunobs_kafka_group_retention_headroom_seconds)",
+        expr=f"min by ({_READ}) (kunobs_kafka_group_retention_headroom_seconds{{{_TENANTS}}})",
         comparison="<",
         threshold=14400,
         unit="seconds",
+        # A topic that is kept for less than that has never more left; who keeps up loses nothing there.
+        guard=f"{_UNREAD} and on ({_READ}) max by ({_READ}) (kunobs_kafka_group_lag_seconds) > 600",
         wait="5m",
         title=Text("{group} 的未读消息将被删除", "Unread messages of {group} are about to be deleted"),
         description=Text(
@@ -161,14 +204,20 @@ SIGNALS = (
     Signal(
         alert="KunKafkaGroupLost",
         severity="warning",
-        expr="sum by (kafka_cluster, namespace, group) (kunobs_kafka_group_lost_offsets)",
+        expr=f"max by ({_READ}) (kunobs_kafka_group_lost_offsets{{{_TENANTS}}})",
         comparison=">",
         threshold=0,
+        # The ends of transactions are deleted too, one of each partition, and were no messages.
+        guard=(
+            f"unless on ({_READ}) max by ({_READ}) (kunobs_kafka_group_lost_offsets)"
+            " <= on (kafka_cluster, namespace, topic) group_left ()"
+            " max by (kafka_cluster, namespace, topic) (kunobs_kafka_topic_partition_number)"
+        ),
         keep="30m",
         title=Text("{group} 丢了消息", "{group} has lost messages"),
         description=Text(
-            "{value} 条消息在提交之前被保留策略删除。",
-            "Retention deleted {value} offsets before the group had committed them.",
+            "{topic} 上有 {value} 个位点在提交之前被保留策略删除。",
+            "Retention deleted {value} offsets of {topic} before the group had committed them.",
         ),
         impact=Text("这些日志这个消费者再也读不到。", "This consumer will never read these logs."),
         action=Text(
@@ -211,6 +260,35 @@ SIGNALS = (
         action=Text(
             "看 fanout 进程是否就绪、租户 Kafka 是否可写。",
             "See whether fanout is ready and the tenant Kafka takes writes.",
+        ),
+    ),
+    Signal(
+        alert="KunPipelineRetentionNear",
+        severity="critical",
+        # The legs' groups by their default names, on the topics that the agents write.
+        expr=(
+            "min by (group, topic) (kunobs_kafka_group_retention_headroom_seconds"
+            '{kafka_cluster="public",group=~"kunobs-fanout|kunobs-indexer"})'
+        ),
+        comparison="<",
+        threshold=14400,
+        unit="seconds",
+        # A topic that is kept for less than that has never more left; who keeps up loses nothing there.
+        guard='and on (group, topic) max by (group, topic) (kunobs_kafka_group_lag_seconds{kafka_cluster="public"}) > 600',
+        wait="5m",
+        keep="5m",
+        title=Text("{group} 没读的日志快被删除", "Logs that {group} has not read are about to be deleted"),
+        description=Text(
+            "公共 Kafka 的 {topic} 上，它最旧的未读日志离保留期满还有 {value}。",
+            "Its oldest unread log of {topic} on the public Kafka has {value} until retention deletes it.",
+        ),
+        impact=Text(
+            "到时没读的，所有租户都丢：fanout 丢在主题里，indexer 丢在搜索里。",
+            "What is unread then is lost for all tenants: in their topics by fanout, in search by the indexer.",
+        ),
+        action=Text(
+            "先延长 {topic} 的 retention.ms，再查它为何落后。",
+            "Lengthen retention.ms of {topic} first, then see why it is behind.",
         ),
     ),
 )
