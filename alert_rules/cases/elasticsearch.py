@@ -41,14 +41,20 @@ def _disk(silent: float, fires: float, *others: Series) -> Case:
 CASES = {
     "KunElasticsearchDown": Case(
         (
-            # One node of three that is silent is no outage.
-            Series('elasticsearch_cluster_health_up{job="es-logs",instance="a"}', 1, 0),
-            Series('elasticsearch_cluster_health_up{job="es-logs",instance="b"}', 0),
-            Series('elasticsearch_cluster_health_up{job="es-audit",instance="a"}', 1),
-            Series('up{job="es-logs",instance="a"}', 1),
+            # An exporter that is away itself says nothing; once it is back it gets no answer.
+            Series('up{job="elasticsearch",instance="a"}', 0, 1),
+            Series('up{job="elasticsearch",instance="b"}', 0, 1),
+            # One of two exporters that gets no answer is no outage.
+            Series(
+                'elasticsearch_cluster_health_number_of_nodes{job="elasticsearch-audit",instance="a",cluster="audit"}',
+                3,
+            ),
+            Series('up{job="elasticsearch-audit",instance="a"}', 1),
+            Series('up{job="elasticsearch-audit",instance="b"}', 1),
+            Series('up{job="node",instance="a"}', 1),
         ),
         value=0,
-        labels={"job": "es-logs"},
+        labels={"job": "elasticsearch"},
     ),
     "KunElasticsearchRed": Case(
         (

@@ -22,14 +22,18 @@ SIGNALS = (
     Signal(
         alert="KunElasticsearchDown",
         severity="critical",
-        expr=f"max by (job) ({_HEALTH}_up)",
+        # Exporters from 1.7 on have no elasticsearch_cluster_health_up: without an answer there is nothing of the health.
+        expr=(
+            f'(count by (job) ({_HEALTH}_number_of_nodes) or 0 * count by (job) (up{{job=~"elasticsearch.*"}} == 1))'
+        ),
         comparison="==",
         threshold=0,
         wait="3m",
         keep="2m",
         title=Text("Elasticsearch 不应答（{job}）", "Elasticsearch does not answer ({job})"),
         description=Text(
-            "{job} 的 exporter 都问不到集群健康状态。", "No exporter of {job} gets the health of its cluster."
+            "{job} 的 exporter 在跑，却都问不到集群健康状态。",
+            "Exporters of {job} run, and none gets the health of its cluster.",
         ),
         impact=Text(
             "所有租户查不了日志，写入停在 Kafka，超过保留期就会丢。",
@@ -137,7 +141,10 @@ SIGNALS = (
             "到 5% 时，有分片在上面的索引全部变只读，日志写不进去。",
             "At 5% every index with a shard on it turns read-only, and its logs are refused.",
         ),
-        action=Text("删掉最旧的索引，再扩容。", "Delete the oldest indices, then add disk."),
+        action=Text(
+            "能扩盘就扩盘；不能就删最旧的索引，没有快照的就没有了。",
+            "Add disk; where that cannot be, delete the oldest indices: what has no snapshot is gone.",
+        ),
     ),
     Signal(
         alert="KunElasticsearchHeapFull",

@@ -1,4 +1,6 @@
-"""prometheus-community's elasticsearch_exporter with --es.all and --es.snapshots, one job for each Elasticsearch.
+"""prometheus-community's elasticsearch_exporter with --es.all and --es.snapshots (from 1.7 on --collector.snapshots).
+
+One job for each Elasticsearch, whose name begins with elasticsearch.
 
 Its label cluster is Elasticsearch's name; rules rename it, because cluster is Kubernetes' among external labels.
 """
@@ -14,7 +16,6 @@ _snapshots = declared(f"{_SOURCE}/snapshots.go")
 _NODE = ("cluster", "host", "name", "es_master_node", "es_data_node", "es_ingest_node", "es_client_node")
 
 METRICS = (
-    _health("elasticsearch_cluster_health_up", "gauge", "1 when Elasticsearch answered for its health."),
     _health(
         "elasticsearch_cluster_health_status",
         "gauge",
