@@ -33,11 +33,9 @@ def _loaded(metric: str, job: str) -> Case:
     return Case(series, value=0, labels={"instance": f"{job}-0"})
 
 
-def _pair(job: str) -> Case:
-    """Two, of which one goes; another job has only one by design."""
-    return Case(
-        (_up(job, f"{job}-0", 1, 1), _up(job, f"{job}-1", 1, 0), _up("lonely", "a", 1, 1)), value=1, labels={"job": job}
-    )
+def _replicas(job: str, *others: Series) -> Case:
+    """One of them goes; another job has only one by design."""
+    return Case((_up(job, f"{job}-0", 1, 1), *others, _up("lonely", "a", 1, 1)), value=1, labels={"job": job})
 
 
 def _notified(silent: float, fires: float) -> Case:
@@ -71,7 +69,23 @@ CASES = {
         value=10 / 12,
         labels={"job": "web"},
     ),
-    "KunPrometheusReplicaMissing": _pair("prometheus"),
+    "KunTargetsAllDown": Case(
+        (
+            _up("redis", "a", 1, 0),
+            _up("redis", "b", 1, None),
+            _up("web", "a", 0, 0),
+            _up("web", "b", 1, 1),
+            # Told by an alert of its own; and tenants may have none, or none that answers.
+            _up("node", "a", 1, 0),
+            _up("istio-proxy", "a", 0, 0),
+            _up("tenants", "a", 1, None),
+        ),
+        value=0,
+        labels={"job": "redis"},
+        window=2,
+    ),
+    # Its pod is gone.
+    "KunPrometheusReplicaMissing": _replicas("prometheus", _up("prometheus", "prometheus-1", 1, None)),
     "KunPrometheusConfigReloadFailed": _loaded("prometheus_config_last_reload_successful", "prometheus"),
     "KunPrometheusNotIngesting": Case(
         (
@@ -192,15 +206,27 @@ CASES = {
     "KunPrometheusNotificationErrors": Case(
         (
             Series(f"prometheus_notifications_errors_total{{{_ONE},{_MANAGER}}}", 0.0098, 0.015),
-            Series(f"prometheus_notifications_sent_total{{{_ONE},{_MANAGER}}}", 1),
+            Series(f"prometheus_notifications_sent_total{{{_ONE},{_MANAGER}}}", 0.9902, 0.985),
             Series(f"prometheus_notifications_errors_total{{{_OTHER},{_MANAGER}}}", 0),
             Series(f"prometheus_notifications_sent_total{{{_OTHER},{_MANAGER}}}", 1),
         ),
         value=0.015,
         labels=_INSTANCE | {"alertmanager": "http://alertmanager-0:9093/api/v2/alerts"},
     ),
-    "KunPrometheusNotificationsDropped": _failures("prometheus_notifications_dropped_total", minutes=5),
-    "KunAlertmanagerReplicaMissing": _pair("alertmanager"),
+    "KunPrometheusNotificationsDropped": Case(
+        (
+            *_failures("prometheus_notifications_dropped_total", minutes=5).series,
+            # A newer one, of whose Alertmanagers one is dead.
+            Series('prometheus_notifications_dropped_total{instance="prometheus-2",alertmanager="http://dead"}', 1),
+            Series('prometheus_notifications_dropped_total{instance="prometheus-2",alertmanager="http://well"}', 0),
+        ),
+        value=5,
+        labels=_INSTANCE,
+    ),
+    # Two of three are left.
+    "KunAlertmanagerReplicaMissing": _replicas(
+        "alertmanager", _up("alertmanager", "alertmanager-1", 1, 0), _up("alertmanager", "alertmanager-2", 1, 1)
+    ),
     "KunAlertmanagerConfigReloadFailed": _loaded("alertmanager_config_last_reload_successful", "alertmanager"),
     "KunAlertmanagerConfigDiffers": Case(
         (

@@ -26,11 +26,12 @@ SIGNALS = (
         alert="KunPrometheusNotificationErrors",
         severity="warning",
         expr=(
+            "sum by (instance, alertmanager) (rate(prometheus_notifications_errors_total[5m])) / ("
             "sum by (instance, alertmanager) (rate(prometheus_notifications_errors_total[5m]))"
-            " / sum by (instance, alertmanager) (rate(prometheus_notifications_sent_total[5m]))"
+            " + sum by (instance, alertmanager) (rate(prometheus_notifications_sent_total[5m])))"
         ),
         comparison=">",
-        # 2.42 counts an error once for up to 64 alerts.
+        # 2.42 counts an error once for up to 64 alerts, and what failed as sent too; from 3.10 on that is not sent.
         threshold=0.01,
         unit="ratio",
         wait="15m",
@@ -47,7 +48,8 @@ SIGNALS = (
     Signal(
         alert="KunPrometheusNotificationsDropped",
         severity="warning",
-        expr="sum by (instance) (increase(prometheus_notifications_dropped_total[5m]))",
+        # From 3.10 on each Alertmanager has a count of its own: where one takes them, nothing is lost.
+        expr="min by (instance) (increase(prometheus_notifications_dropped_total[5m]))",
         comparison=">",
         threshold=0,
         # At its start it may drop some, before it has found an Alertmanager.
@@ -66,13 +68,15 @@ SIGNALS = (
     Signal(
         alert="KunAlertmanagerReplicaMissing",
         severity="warning",
-        expr='sum by (job) (up{job="alertmanager"})',
-        comparison="<",
-        threshold=2,
+        expr='clamp_min(count by (job) (up{job="alertmanager"}), 2) - on (job) sum by (job) (up)',
+        comparison=">",
+        threshold=0,
         wait="10m",
         title=Text("Alertmanager 少了一个副本", "A replica of Alertmanager is missing"),
-        description=Text("{job} 只有 {value} 个在线。", "Only {value} of {job} is up."),
-        impact=Text("再坏一个就没有人收到告警。", "One more and nobody gets any alert."),
+        description=Text("{job} 有 {value} 个不在。", "{value} of {job} are not up."),
+        impact=Text(
+            "冗余少了，全坏就没有人收到告警。", "There is less redundancy, and without any nobody gets any alert."
+        ),
         action=Text("kubectl -n monitoring get pods -o wide", "kubectl -n monitoring get pods -o wide"),
     ),
     Signal(

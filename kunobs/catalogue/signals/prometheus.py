@@ -6,6 +6,10 @@ from kunobs.catalogue.signal import Signal, Text
 
 # Jobs of which every single target has an alert elsewhere.
 _WATCHED = "alertmanager|blackbox|etcd|kubelet|kunobs-exporter|kunobs-noc|node|operators|probes|prometheus"
+# Those and the jobs that have an alert elsewhere for when all of their targets are down.
+_TOLD = f"{_WATCHED}|apiserver|coredns|istiod|kube-controller-manager|kube-scheduler|kunobs-fanout|kunobs-indexer"
+# Jobs that tenants' pods and Services make, which may be none.
+_TENANTS = "istio-proxy|probes|tenants"
 
 
 def _increase(window: str, *metrics: str) -> str:
@@ -49,17 +53,44 @@ SIGNALS = (
         action=Text("在 Prometheus 的 /targets 页看它们的错误。", "Read their errors on Prometheus' page /targets."),
     ),
     Signal(
+        alert="KunTargetsAllDown",
+        severity="warning",
+        # What discovery does not find any more has no `up`; within the day it had.
+        expr=(
+            f'(sum by (job) (up{{job!~"{_TENANTS}"}})'
+            f' or 0 * max_over_time(count by (job) (up{{job!~"{_TENANTS}"}})[1d:10m]))'
+        ),
+        comparison="==",
+        threshold=0,
+        guard=f'unless on (job) count by (job) (up{{job=~"{_TOLD}"}})',
+        wait="15m",
+        title=Text("{job} 的采集目标一个都不在", "No target of {job} is up"),
+        description=Text(
+            "能采集的目标有 {value} 个，而一天内有过。",
+            "It has {value} targets that can be scraped, and had some within a day.",
+        ),
+        impact=Text(
+            "没有它的任何指标：靠这些指标的告警全是哑的。",
+            "There are none of its metrics: all alerts on them are silent.",
+        ),
+        action=Text(
+            "看 Prometheus 的 /targets 和 /service-discovery：程序停了，还是 Service、标签、密码改了；有意撤掉的，一天后自行恢复。",
+            "See /targets and /service-discovery of Prometheus: the program stopped, or a Service, label or password was changed;"
+            " after a wanted removal it ends by itself within a day.",
+        ),
+    ),
+    Signal(
         alert="KunPrometheusReplicaMissing",
         severity="warning",
-        expr='sum by (job) (up{job="prometheus"})',
-        comparison="<",
-        threshold=2,
+        expr='clamp_min(count by (job) (up{job="prometheus"}), 2) - on (job) sum by (job) (up)',
+        comparison=">",
+        threshold=0,
         wait="10m",
         title=Text("Prometheus 少了一个副本", "A replica of Prometheus is missing"),
-        description=Text("{job} 只有 {value} 个在线。", "Only {value} of {job} is up."),
+        description=Text("{job} 有 {value} 个不在。", "{value} of {job} are not up."),
         impact=Text(
-            "再坏一个就没有告警了；它不在的这段时间没有历史。",
-            "One more and there are no alerts; it has no history of the time it is away.",
+            "冗余少了，全坏就没有告警；它不在的这段时间没有历史。",
+            "There is less redundancy, and without any there are no alerts; it has no history of the time it is away.",
         ),
         action=Text(
             "kubectl -n monitoring get pods -o wide，看它的节点和 HostPath 盘。",
