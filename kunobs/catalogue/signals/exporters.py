@@ -42,8 +42,8 @@ SIGNALS = (
             "These metrics are not whole, and alerts on them cannot be trusted.",
         ),
         action=Text(
-            "问它为什么：curl -sg 'http://{instance}/metrics?collect[]={collector}&debug=true' | grep '^#.*failed'。",
-            "Ask it why: curl -sg 'http://{instance}/metrics?collect[]={collector}&debug=true' | grep '^#.*failed'.",
+            "问它为什么：curl -sg 'http://{instance}/metrics?collect[]={collector}&debug=true' | grep -E 'failed:|hint:|out of time'。",
+            "Ask it why: curl -sg 'http://{instance}/metrics?collect[]={collector}&debug=true' | grep -E 'failed:|hint:|out of time'.",
         ),
     ),
     Signal(
