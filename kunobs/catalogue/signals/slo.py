@@ -14,14 +14,16 @@ OBJECTIVES = (
         errors='sum by (instance) (rate(kunobs_noc_posts_total{code=~"5.."}[{window}]))',
         total="sum by (instance) (rate(kunobs_noc_posts_total[{window}]))",
         labels=("instance",),
-        least=100,
+        # The Watchdogs are some hundred posts an hour: two that a restart refuses are no burning budget.
+        least=1000,
         title=Text("中继 {instance} 收不下告警", "The relay {instance} does not take alerts"),
         impact=Text(
             "Alertmanager 会重试，但重试用尽后告警就丢了。",
             "Alertmanagers try again; when they give up, the alert is lost.",
         ),
         action=Text(
-            "看中继的磁盘和数据库：kunobs noc verify。", "Look at the relay's disk and database: kunobs noc verify."
+            "问它为什么：curl -s http://{instance}/-/ready；再看它的磁盘和数据库。",
+            "Ask it why: curl -s http://{instance}/-/ready; then look at its disk and database.",
         ),
     ),
     Objective(
@@ -32,7 +34,7 @@ OBJECTIVES = (
         errors='sum by (job) (rate(registry_http_requests_total{code=~"5.."}[{window}]))',
         total="sum by (job) (rate(registry_http_requests_total[{window}]))",
         labels=("job",),
-        least=200,
+        least=2000,
         title=Text("镜像仓库 {job} 的请求在失败", "Requests to the image registry {job} fail"),
         impact=Text(
             "拉不到镜像的 Pod 起不来，CI 推不上去。",
