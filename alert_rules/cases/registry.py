@@ -134,6 +134,14 @@ CASES = {
     ),
     "KunRegistryTagsNotRead": _age("kunobs_registry_list_age_seconds", 880, 940),
     "KunRegistryDigestsNotRead": _age("kunobs_registry_digest_age_seconds", 5300, 5700),
+    "KunRegistryDigestsUnknown": Case(
+        (
+            Series('kunobs_registry_unknown_digests{site="west"}', 0, 3),
+            Series('kunobs_registry_unknown_digests{site="north"}', 0),
+        ),
+        value=3,
+        labels=_WEST,
+    ),
     "KunRegistryReadsFailing": Case(
         (
             _reads("west", "ok", 0.904, 0.88),

@@ -198,6 +198,24 @@ SIGNALS = (
         ),
     ),
     Signal(
+        alert="KunRegistryDigestsUnknown",
+        severity="info",
+        expr="max by (site) (kunobs_registry_unknown_digests)",
+        comparison=">",
+        threshold=0,
+        wait="1h",
+        title=Text("{site} 的一些标签没法比对", "Some tags of {site} cannot be compared"),
+        description=Text(
+            "{value} 个标签的 HEAD 回答里没有可比的 Docker-Content-Digest。",
+            "The answers to HEAD of {value} tags have no Docker-Content-Digest that can be compared.",
+        ),
+        impact=Text("它们指向别的镜像也不会被发现。", "That they point at other images would not be found."),
+        action=Text(
+            "`curl -sI https://REGISTRY/v2/NAME/manifests/TAG` 看回答头，多半是代理去掉了它。",
+            "`curl -sI https://REGISTRY/v2/NAME/manifests/TAG` shows the headers; mostly a proxy takes it away.",
+        ),
+    ),
+    Signal(
         alert="KunRegistryReadsFailing",
         severity="warning",
         expr=(
