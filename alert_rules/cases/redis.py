@@ -115,9 +115,10 @@ CASES = {
     ),
     "KunRedisSlotsUnserved": Case(
         (
-            _slots("ok", 16384, 10922),
+            # A master has lost its disk: it knows no slots, and the others see its own fail.
+            _slots("ok", 16384, 0),
             _slots("fail", 0, 5461),
-            _slots("unassigned", 0, 1),
+            _slots("unassigned", 0, 16384),
             _own("kunobs_redis_cluster_ok_ratio", 1, 0),
             _own("kunobs_redis_cluster_nodes", 0, 1, more=',state="fail"'),
             _own("kunobs_redis_masters", 3, 2),
@@ -126,7 +127,7 @@ CASES = {
             # Made just now, or a node of it that nobody has met yet.
             *(_slots("ok", 0, whose=_BANK), _slots("fail", 0, whose=_BANK), _slots("unassigned", 16384, whose=_BANK)),
         ),
-        value=5462,
+        value=16384,
         labels=_CACHE,
     ),
     "KunRedisClusterNotOk": Case(
@@ -181,7 +182,7 @@ CASES = {
         (
             _exporter("redis_up", 1, 0),
             _exporter("redis_up", 1, node="redis-1.shop:6379"),
-            *(_nodes("answered", 3), _nodes("timeout", 0)),
+            *(_nodes("answered", 3), _nodes("timeout", 0), _nodes("unreachable", 1, source="announced")),
             # kunobs tells of this one.
             _exporter("redis_up", 0, node="redis-0.bank:6379"),
             *(_nodes("answered", 2, whose=_BANK), _nodes("timeout", 1, whose=_BANK)),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from kunobs.catalogue.signal import Signal, Text
 
-# A Redis Cluster that was made just now, or a node that has not met the others.
+# A Redis Cluster that was made just now, or a node that has not met the others. One that has lost its memory looks the
+# same; then the others see its slots fail.
 _UNMADE = (
-    'unless on (namespace, name) min by (namespace, name) (kunobs_redis_cluster_slots{state="unassigned"}) == 16384'
+    'unless on (namespace, name) (min by (namespace, name) (kunobs_redis_cluster_slots{state="unassigned"}) == 16384'
+    ' unless on (namespace, name) max by (namespace, name) (kunobs_redis_cluster_slots{state="fail"}) > 0)'
 )
 
 SIGNALS = (
@@ -24,8 +26,9 @@ SIGNALS = (
             "合并时其中一边写入的数据会全部丢掉。", "All that is written to one of them is lost when they join again."
         ),
         action=Text(
-            "先用 `redis-cli -h NODE info replication` 找出旧 master，再让它 `replicaof` 新 master。",
-            "Find the old master by `redis-cli -h NODE info replication`, then make it `replicaof` the new one.",
+            "先用 `redis-cli -h NODE info replication` 找出旧 master，用 `--rdb FILE` 存下它的数据，再让它 `replicaof` 新 master。",
+            "Find the old master by `redis-cli -h NODE info replication`, save its data by `--rdb FILE`, then make it `replicaof` the new"
+            " one.",
         ),
     ),
     Signal(
@@ -137,7 +140,7 @@ SIGNALS = (
     Signal(
         alert="KunRedisSlotsUnserved",
         severity="critical",
-        expr='sum by (namespace, name) (max by (namespace, name, state) (kunobs_redis_cluster_slots{state=~"fail|unassigned"}))',
+        expr='max by (namespace, name) (kunobs_redis_cluster_slots{state=~"fail|unassigned"})',
         comparison=">",
         threshold=0,
         guard=_UNMADE,
@@ -148,8 +151,8 @@ SIGNALS = (
             "Slots of the Redis Cluster {namespace}/{name} have no master",
         ),
         description=Text(
-            "{value} 个槽所在的 master 不在，或没有分配。",
-            "{value} slots belong to a master that is gone, or to nobody.",
+            "按看到麻烦最多的节点，{value} 个槽所在的 master 不在，或没有分配。",
+            "As the node sees it that sees most trouble, {value} slots belong to a master that is gone, or to nobody.",
         ),
         impact=Text(
             "这些槽里的键不能读写；默认配置下整个集群都拒绝请求。",
@@ -262,7 +265,8 @@ SIGNALS = (
         expr="min by (namespace, instance) (redis_up)",
         comparison="==",
         threshold=0,
-        guard='unless on (namespace) sum by (namespace) (kunobs_redis_nodes{state!="answered"}) > 0',
+        # Addresses that only sentinels remember are told by nobody else.
+        guard='unless on (namespace) sum by (namespace) (kunobs_redis_nodes{source="config",state!="answered"}) > 0',
         wait="5m",
         title=Text("Redis 节点 {instance} 不应答", "The Redis node {instance} does not answer"),
         description=Text(
