@@ -94,6 +94,12 @@ CASES = {
                 f'{_WAITING}{{namespace="shop",pod="web-2",container="app",uid="2",reason="CrashLoopBackOff"}}', None, 1
             ),
             Series(f'{_WAITING}{{namespace="shop",pod="web-3",container="app",uid="3",reason="ContainerCreating"}}', 1),
+            # While kube-state-metrics is rolled out, two say the same.
+            Series(
+                f'{_WAITING}{{namespace="shop",pod="web-2",container="app",uid="2",reason="CrashLoopBackOff",instance="next"}}',
+                None,
+                1,
+            ),
         ),
         value=2,
         labels={"namespace": "shop", "container": "app"},
@@ -138,6 +144,8 @@ CASES = {
             Series('kube_daemonset_status_updated_number_scheduled{namespace="shop",daemonset="moving"}', Flap(3, 4)),
             *_ready("n1", 0, 0),
             *_ready("n2", 1, 1),
+            # A second kube-state-metrics says the same.
+            Series(f'{_CONDITION}{{node="n1",condition="Ready",status="unknown",instance="second"}}', 1),
         ),
         value=1,
         labels={"namespace": "shop", "daemonset": "agent"},

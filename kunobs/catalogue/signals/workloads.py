@@ -79,8 +79,8 @@ SIGNALS = (
         alert="KunPodCrashLooping",
         severity="warning",
         expr=(
-            "sum by (namespace, container) "
-            '(max_over_time(kube_pod_container_status_waiting_reason{reason="CrashLoopBackOff"}[5m]))'
+            "sum by (namespace, container) (max by (namespace, pod, container) "
+            '(max_over_time(kube_pod_container_status_waiting_reason{reason="CrashLoopBackOff"}[5m])))'
         ),
         comparison=">",
         threshold=0,
@@ -166,7 +166,7 @@ SIGNALS = (
         expr=(
             "max by (namespace, daemonset) (kube_daemonset_status_desired_number_scheduled) - "
             "max by (namespace, daemonset) (kube_daemonset_status_number_available) - on () group_left () "
-            'sum(kube_node_status_condition{condition="Ready",status=~"false|unknown"})'
+            'sum(max by (node) (kube_node_status_condition{condition="Ready",status=~"false|unknown"}))'
         ),
         comparison=">",
         threshold=0,
