@@ -6,6 +6,7 @@ from alert_rules.case import Ago, Case, Level, Series
 
 _SHOP = 'destination_service_namespace="shop",destination_service_name="cart"'
 _QUIET = 'destination_service_namespace="shop",destination_service_name="quiet"'
+_OUTSIDE = 'destination_service_namespace="unknown",destination_service_name="PassthroughCluster"'
 _CART = {"namespace": "shop", "destination_service_name": "cart"}
 _DAY = 86400
 
@@ -18,20 +19,21 @@ def _served(
 
 
 def _gateway(
-    code: str, silent: Level, fires: Level, app: str = "istio-ingressgateway", reporter: str = "source"
+    code: str,
+    silent: Level,
+    fires: Level,
+    app: str = "istio-ingressgateway",
+    reporter: str = "source",
+    tenant: str = "shop",
+    workload: str = "edge",
 ) -> Series:
-    labels = f'source_workload="edge",source_app="{app}",reporter="{reporter}",response_code="{code}"'
+    labels = f'source_workload="{workload}",destination_service_namespace="{tenant}"'
+    labels += f',source_app="{app}",reporter="{reporter}",response_code="{code}"'
     return Series(f"istio_requests_total{{{labels}}}", silent, fires)
 
 
 def _pushes(job: str, le: str, silent: float, fires: float) -> Series:
     return Series(f'pilot_proxy_convergence_time_bucket{{job="{job}",le="{le}"}}', silent, fires)
-
-
-def _quiet_gateway(code: str, growth: float, app: str = "istio-ingressgateway", reporter: str = "source") -> Series:
-    """All 5xx, and just too little traffic to say so; what others say of it is more."""
-    labels = f'source_workload="night",source_app="{app}",reporter="{reporter}",response_code="{code}"'
-    return Series(f"istio_requests_total{{{labels}}}", growth)
 
 
 CASES = {
@@ -83,19 +85,42 @@ CASES = {
     ),
     "KunIstioGatewayErrors": Case(
         (
-            _gateway("200", 95.2, 94),
-            _gateway("503", 4.8, 6),
+            *(_gateway("200", 7.6, 7, tenant=tenant) for tenant in ("shop", "bank")),
+            *(_gateway("503", 2.4, 3, tenant=tenant) for tenant in ("shop", "bank")),
+            _gateway("200", 80, 80, tenant="pay"),
             # The gateway's own report of what it received, and a client that has the workload's name.
             _gateway("503", 7, 7, reporter="destination"),
             _gateway("200", 0, 900, reporter="destination"),
             _gateway("503", 9, 9, app="batch"),
             _gateway("200", 0, 900, app="batch"),
-            _quiet_gateway("503", 0.95),
-            _quiet_gateway("200", 9, reporter="destination"),
-            _quiet_gateway("200", 9, app="batch"),
+            # One tenant's service fails; what others say is more.
+            _gateway("503", 10, 10, workload="lone"),
+            _gateway("200", 50, 50, workload="lone", tenant="bank"),
+            _gateway("503", 9, 9, workload="lone", tenant="bank", reporter="destination"),
+            _gateway("503", 9, 9, workload="lone", tenant="bank", app="batch"),
+            # All of it fails, and it is too little to say so.
+            *(_gateway("503", 0.47, 0.47, workload="night", tenant=tenant) for tenant in ("shop", "bank")),
+            _gateway("200", 9, 9, workload="night", reporter="destination"),
+            _gateway("200", 9, 9, workload="night", app="batch"),
         ),
         value=0.06,
         labels={"source_workload": "edge"},
+    ),
+    "KunIstioServiceErrors": Case(
+        (
+            _served(_SHOP, "stable", "200", 95.2, 94, "source"),
+            _served(_SHOP, "stable", "503", 4.8, 6, "source"),
+            # What its own proxies report.
+            _served(_SHOP, "stable", "503", 7, 7),
+            _served(_SHOP, "stable", "200", 0, 900),
+            # Somewhere outside.
+            _served(_OUTSIDE, "unknown", "503", 9, 9, "source"),
+            # All of it fails, and it is too little to say so.
+            _served(_QUIET, "stable", "503", 0.95, 0.95, "source"),
+            _served(_QUIET, "stable", "200", 9, 9),
+        ),
+        value=0.06,
+        labels=_CART,
     ),
     "KunIstioCanaryWorse": Case(
         (

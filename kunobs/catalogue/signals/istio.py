@@ -27,6 +27,11 @@ _CANARY_ALL, _STABLE_ALL = _requests(_CANARY, "5m"), _requests(_STABLE, "5m")
 # A stable version without a single 5xx has no such series.
 _CANARY_EXCESS = f"{_CANARY_ERRORS} / {_CANARY_ALL} - ({_STABLE_ERRORS} or 0 * {_STABLE_ALL}) / {_STABLE_ALL}"
 _GATEWAY = 'istio_requests_total{reporter="source", source_app="istio-ingressgateway"'
+_BY_TENANT = "sum by (source_workload, destination_service_namespace)"
+# As those who call it see it: what never reached a pod is among it.
+_CALLED = 'istio_requests_total{reporter="source"'
+_SERVICE_ERRORS = _requests(f'{_CALLED}, destination_service_namespace!="unknown", response_code=~"5.."', "5m")
+_SERVICE_ALL = _requests(_CALLED, "5m")
 
 SIGNALS = (
     Signal(
@@ -113,17 +118,47 @@ SIGNALS = (
         ),
         comparison=">",
         threshold=0.05,
-        guard=f"and on (source_workload) sum by (source_workload) (rate({_GATEWAY}}}[5m])) > 1",
+        # One tenant's service that fails is KunIstioServiceErrors and wakes nobody of the platform.
+        guard=(
+            f"and on (source_workload) sum by (source_workload) (rate({_GATEWAY}}}[5m])) > 1"
+            f' and on (source_workload) count by (source_workload) ({_BY_TENANT} (rate({_GATEWAY}, response_code=~"5.."}}[5m]))'
+            f" / {_BY_TENANT} (rate({_GATEWAY}}}[5m])) > 0.05) > 1"
+        ),
         unit="ratio",
         wait="5m",
         keep="2m",
         title=Text("网关 {source_workload} 的 5xx 过多", "Gateway {source_workload} answers with too many 5xx"),
-        description=Text("{value} 的请求得到 5xx。", "{value} of its requests get a 5xx."),
+        description=Text(
+            "{value} 的请求得到 5xx，而且不止一个命名空间。",
+            "{value} of its requests get a 5xx, and not those of one namespace alone.",
+        ),
         impact=Text("从外面来的用户看到错误。", "Users from outside see errors."),
         action=Text(
-            "按服务和 response_flags 分开看，是一个租户还是网关自己。",
-            "Split by service and response_flags: one tenant, or the gateway itself.",
+            "按服务和 response_flags 分开看：是几个服务，还是网关自己。",
+            "Split by service and response_flags: some services, or the gateway itself.",
         ),
+    ),
+    Signal(
+        alert="KunIstioServiceErrors",
+        severity="warning",
+        expr=_per_service(f"{_SERVICE_ERRORS} / {_SERVICE_ALL}"),
+        comparison=">",
+        threshold=0.05,
+        guard=f"and on (namespace, destination_service_name) {_per_service(_SERVICE_ALL)} > 1",
+        unit="ratio",
+        wait="5m",
+        keep="5m",
+        title=Text(
+            "{namespace} 的 {destination_service_name} 5xx 过多",
+            "{destination_service_name} of {namespace} answers with too many 5xx",
+        ),
+        description=Text("调用它的请求有 {value} 得到 5xx。", "{value} of the requests to it get a 5xx."),
+        impact=Text("用它的人和服务看到错误。", "People and services that use it see errors."),
+        action=Text(
+            "kubectl -n {namespace} get pods,endpoints；都好就看它的日志，刚发布过就回滚。",
+            "kubectl -n {namespace} get pods,endpoints; if all is well read its log, and roll back what was just rolled out.",
+        ),
+        owner="tenant",
     ),
     Signal(
         alert="KunIstioCanaryWorse",
