@@ -10,6 +10,7 @@ import pytest
 from alert_rules.inhibitions import edges
 from alert_rules.suite import entries
 from dashboards.boards import BOARDS
+from kunobs.catalogue.jobs import JOBS
 from kunobs.catalogue.known import KNOWN
 from kunobs.catalogue.planned import waiting
 from kunobs.cli import main
@@ -82,3 +83,14 @@ def test_every_check_is_explained() -> None:
     names = set(re.findall(r'(?:\.at|\.on)\(\s*(?:"[\w.]+",\s*|f"[^"]*",\s*)?"([a-z-]+)",', code))
     assert {"matching", "never", "window", "template"} <= names
     assert [name for name in sorted(names) if f"`{name}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize("page", sorted((REPOSITORY / "docs" / "exporters").glob("*.md")), ids=lambda page: page.stem)
+def test_pages_of_exporters_name_alerts_and_write_none(page: Path) -> None:
+    """One truth: those of the catalogue, which expect the job by its name. A second job has what is asked less often."""
+    text = page.read_text()
+    named = set(re.findall(r"`(Kun[A-Z]\w+)`", text))
+    assert named
+    assert named <= {one.signal.alert for one in entries()}
+    assert not re.search(r"^\s*- alert:", text, re.MULTILINE)
+    assert set(re.findall(r"job_name: (\S+)", text)) <= {*JOBS, "kunobs-kafka-partitions"}
