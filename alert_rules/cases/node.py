@@ -14,12 +14,13 @@ def _mount(mountpoint: str, fstype: str = "ext4") -> str:
 
 
 def _share(free: str, size: str, silent: float, fires: float) -> Case:
-    """What is left of 1,000; other kinds of filesystems do not count."""
-    mounts = (_mount("/data"), _mount("/scratch", "tmpfs"), _mount("/run/user/0"))
-    levels: tuple[tuple[Level, Level], ...] = ((silent, fires), (1, 1), (1, 1))
+    """What is left of 1,000; other kinds of filesystems, and those that are read-only, do not count."""
+    mounts = (_mount("/data"), _mount("/scratch", "tmpfs"), _mount("/run/user/0"), _mount("/usr"))
+    levels: tuple[tuple[Level, Level], ...] = ((silent, fires), (1, 1), (1, 1), (1, 1))
     return Case(
         tuple(Series(f"{size}{{{mount}}}", 1000) for mount in mounts)
-        + tuple(Series(f"{free}{{{mount}}}", *level) for mount, level in zip(mounts, levels, strict=True)),
+        + tuple(Series(f"{free}{{{mount}}}", *level) for mount, level in zip(mounts, levels, strict=True))
+        + tuple(Series(f"node_filesystem_readonly{{{mount}}}", float(mount == mounts[-1])) for mount in mounts),
         value=fires / 1000,
         labels=_DATA,
     )
@@ -81,8 +82,12 @@ CASES = {
             *(_up(node, 1, 0) for node in range(6, 8)),
             *(_up(node, 1, 1) for node in range(8, 10)),
             *(_up(node, 0, 0, job="probes") for node in range(1, 10)),
+            *(Series(f'node_memory_MemTotal_bytes{{instance="node-{node}:9100"}}', 1000) for node in range(1, 10)),
+            # These have been away for days.
+            *(_up(node, 0, 0) for node in range(20, 30)),
         ),
         value=7,
+        window=2,
     ),
     "KunNodeDiskFilling": _falling(),
     "KunNodeDiskFull": _share("node_filesystem_avail_bytes", "node_filesystem_size_bytes", 51, 48),

@@ -1,4 +1,7 @@
-"""Alerts on machines, as node_exporter sees them; `instance` of the job `node` is the machine."""
+"""Alerts on machines, as node_exporter sees them; `instance` of the job `node` is the machine.
+
+Units of systemd are seen only with its --collector.systemd.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from kunobs.catalogue.signal import Signal, Text
 
 # Read-only images, and what is not on a disk of the machine.
 _DISKS = 'fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|nfs4?|fuse.*", mountpoint!~"/(run|var/lib/kubelet)/.*"'
+# The system of an immutable distribution is full by design.
+_WRITABLE = "and on (instance, mountpoint) node_filesystem_readonly == 0"
 
 SIGNALS = (
     Signal(
@@ -31,13 +36,17 @@ SIGNALS = (
     Signal(
         alert="KunNodesDownTogether",
         severity="critical",
-        expr='count(up{job="node"} == 0)',
+        # One that has been away for long is no sign of what happens now; six of them would ring for ever.
+        expr='count(up{job="node"} == 0 and on (instance) present_over_time(node_memory_MemTotal_bytes[6h]))',
         comparison=">",
         threshold=5,
         wait="3m",
         keep="5m",
         title=Text("{value} 个节点同时没有应答", "{value} nodes do not answer at the same time"),
-        description=Text("{value} 个 node_exporter 抓取失败。", "Scrapes of {value} node_exporters fail."),
+        description=Text(
+            "{value} 个六小时内应答过的 node_exporter 抓取失败。",
+            "Scrapes of {value} node_exporters that answered within the last six hours fail.",
+        ),
         impact=Text(
             "多半是机柜、交换机或一段网络断了；其上的 Pod 全部不可用。",
             "Mostly a rack, a switch or a part of the network is gone, and all pods there with it.",
@@ -71,6 +80,7 @@ SIGNALS = (
         comparison="<",
         threshold=0.05,
         unit="ratio",
+        guard=_WRITABLE,
         wait="5m",
         title=Text("{instance} 的 {mountpoint} 快满了", "{mountpoint} of {instance} is nearly full"),
         description=Text("只剩 {value}。", "{value} is left."),
@@ -90,6 +100,7 @@ SIGNALS = (
         comparison="<",
         threshold=0.05,
         unit="ratio",
+        guard=_WRITABLE,
         wait="15m",
         title=Text("{instance} 的 {mountpoint} inode 将用完", "{mountpoint} of {instance} runs out of inodes"),
         description=Text("inode 只剩 {value}。", "{value} of its inodes are left."),
