@@ -73,6 +73,7 @@ CASES = {
         (
             Series(f'node_network_receive_packets_total{{{_AT},device="sit0"}}', 12, 0),
             Series(f'node_network_receive_packets_total{{{_AT},device="eth0"}}', 12, 0),
+            Series(f'node_network_receive_packets_total{{{_AT},device="vxlan.calico"}}', 12, 0),
             Series('node_network_receive_packets_total{instance="node-2:9100",device="sit0"}', 0),
         ),
         value=0,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from kunobs.catalogue.signal import Signal, Text
 
 _TUNNELS = 'device=~"sit.*|tun6to4.*|6to4.*|ip6tnl.*|tunl.*|vxlan.*"'
+# Those of protocol 41. What pods send each other may end on a node that is drained.
+_SIT = 'device=~"sit.*|tun6to4.*|6to4.*"'
 
 SIGNALS = (
     Signal(
@@ -105,12 +107,12 @@ SIGNALS = (
     Signal(
         alert="KunTunnelSilent",
         severity="warning",
-        expr=f"sum by (instance, device) (rate(node_network_receive_packets_total{{{_TUNNELS}}}[10m]))",
+        expr=f"sum by (instance, device) (rate(node_network_receive_packets_total{{{_SIT}}}[10m]))",
         comparison="==",
         threshold=0,
         guard=(
             "and on (instance, device)"
-            f" max_over_time(rate(node_network_receive_packets_total{{{_TUNNELS}}}[10m])[1d:10m]) > 10"
+            f" max_over_time(rate(node_network_receive_packets_total{{{_SIT}}}[10m])[1d:10m]) > 10"
         ),
         wait="10m",
         title=Text("{instance} 的隧道 {device} 收不到包", "Tunnel {device} of {instance} receives nothing"),
