@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alert_rules.case import Ago, Case, Series
+from alert_rules.case import Ago, Case, Level, Series
 
 _LAST = "kubeproxy_sync_proxy_rules_last_timestamp_seconds"
 _QUEUED = "kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds"
@@ -10,13 +10,19 @@ _AT = 'instance="node-1:10249",ip_family="IPv6"'
 _PROXY = {"instance": "node-1:10249", "ip_family": "IPv6"}
 
 
-def _proxy(node: int, last: tuple[float, float], queued: float) -> tuple[Series, ...]:
+def _proxy(node: int, last: tuple[float, float], queued: float, family: str = "IPv6") -> tuple[Series, ...]:
     """Seconds since the last sync (silent, firing) and since the last change."""
-    labels = f'instance="node-{node}:10249",ip_family="IPv6"'
+    labels = f'instance="node-{node}:10249",ip_family="{family}"'
     return (
         Series(f"{_LAST}{{{labels}}}", Ago(last[0]), Ago(last[1])),
         Series(f"{_QUEUED}{{{labels}}}", Ago(queued)),
     )
+
+
+def _unsynced(node: int, silent: Level, fires: Level) -> tuple[Series, ...]:
+    """A change came a while ago; the levels are those of the last sync."""
+    labels = f'instance="node-{node}:10249",ip_family="IPv6"'
+    return Series(f"{_LAST}{{{labels}}}", silent, fires), Series(f"{_QUEUED}{{{labels}}}", Ago(100))
 
 
 def _failures(metric: str) -> Case:
@@ -42,10 +48,19 @@ CASES = {
         value=660,
         labels=_PROXY,
     ),
+    "KunProxyNeverSynced": Case(
+        (*_unsynced(1, Ago(90), None), *_unsynced(2, Ago(90), Ago(90)), *_proxy(3, (3000, 3000), 5)),
+        value=1,
+        labels=_PROXY,
+    ),
     "KunProxiesStuckTogether": Case(
         (
-            *(series for node in range(1, 6) for series in _proxy(node, (700, 700), 5)),
-            *(series for node in range(6, 8) for series in _proxy(node, (590, 660), 5)),
+            *(series for node in range(1, 5) for series in _proxy(node, (700, 700), 5)),
+            # Both families of a node are one node.
+            *(series for node in range(1, 5) for series in _proxy(node, (700, 700), 5, "IPv4")),
+            *_unsynced(5, None, None),
+            *_unsynced(6, Ago(90), None),
+            *(series for node in range(7, 8) for series in _proxy(node, (590, 660), 5)),
             *(series for node in range(8, 12) for series in _proxy(node, (3000, 3000), 3001)),
         ),
         value=7,

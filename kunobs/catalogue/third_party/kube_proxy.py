@@ -1,6 +1,7 @@
 """kube-proxy, one on each node.
 
-The label ip_family is there since Kubernetes 1.33; the source is a fork of it from that time, the nearest that was read.
+The label ip_family is there since Kubernetes 1.33 (pull request 129173); the source is a fork of it from that time, because
+Kubernetes' own file could only be read as it was before.
 """
 
 from __future__ import annotations
