@@ -52,10 +52,12 @@ CASES = {
         (
             Series(f"felix_ipset_errors{{{_AT}}}", 0.01, 0.02),
             Series(f"felix_iptables_restore_errors{{{_AT}}}", 0.009, 0.01),
-            Series(f"felix_nft_errors{{{_AT}}}", 0),
+            # One of before nftables.
             Series(f"felix_ipset_errors{{{_OTHER}}}", 0),
-            Series(f"felix_nft_errors{{{_OTHER}}}", 0),
             Series(f"felix_iptables_restore_errors{{{_OTHER}}}", 0),
+            Series('felix_ipset_errors{instance="node-3:9091"}', 0),
+            Series('felix_iptables_restore_errors{instance="node-3:9091"}', 0),
+            Series('felix_nft_errors{instance="node-3:9091"}', 0.019),
         ),
         value=0.03,
         labels=_NODE,
@@ -74,6 +76,8 @@ CASES = {
             *_pool("ipam_allocations_in_use", (500, 445), (500, 470)),
             Series('ipam_ippool_size{ippool="big"}', 65536),
             Series('ipam_allocations_in_use{ippool="big",node="node-1"}', 970),
+            Series('ipam_ippool_size{ippool="routers"}', 128),
+            Series('ipam_allocations_in_use{ippool="routers",node="node-1"}', 128),
         ),
         value=0.97,
         labels=_POOL,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from kunobs.catalogue.signal import Signal, Text
 
+_MOST = "max_over_time(sum(typha_connections_active)[1d:10m])"
+
 SIGNALS = (
     Signal(
         alert="KunFelixDataplaneFailing",
@@ -79,9 +81,11 @@ SIGNALS = (
     Signal(
         alert="KunFelixRuleErrors",
         severity="warning",
+        # Felix before 3.29 has no series of nftables.
         expr=(
-            "sum by (instance)"
-            " (rate(felix_ipset_errors[5m]) + rate(felix_iptables_restore_errors[5m]) + rate(felix_nft_errors[5m]))"
+            "sum by (instance) (rate(felix_ipset_errors[5m])"
+            ' or label_replace(rate(felix_iptables_restore_errors[5m]), "tool", "iptables", "", "")'
+            ' or label_replace(rate(felix_nft_errors[5m]), "tool", "nft", "", ""))'
         ),
         comparison=">",
         threshold=0.02,
@@ -101,7 +105,8 @@ SIGNALS = (
     Signal(
         alert="KunTyphaConnectionsLost",
         severity="warning",
-        expr="sum(typha_connections_active) / max_over_time(sum(typha_connections_active)[1d:10m])",
+        # Where every Typha is gone there is nothing to add up.
+        expr=f"(sum(typha_connections_active) or 0 * {_MOST}) / {_MOST}",
         comparison="<",
         threshold=0.8,
         unit="ratio",
@@ -124,6 +129,8 @@ SIGNALS = (
         comparison=">",
         threshold=0.95,
         unit="ratio",
+        # A few addresses for a router or a load balancer may all be taken.
+        guard="and on (ippool) sum by (ippool) (ipam_ippool_size) >= 256",
         wait="10m",
         keep="5m",
         title=Text("IP 池 {ippool} 将用完", "IP pool {ippool} is nearly used up"),
