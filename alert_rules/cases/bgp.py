@@ -25,6 +25,15 @@ def _advertised(node: int, peer: str, silent: float, fires: float, family: str =
 
 
 CASES = {
+    "KunBGPSpeakerDown": Case(
+        (
+            Series('up{job="bgp",instance="node-1:6060"}', 1, 0),
+            Series('up{job="bgp",instance="node-2:6060"}', 1),
+            Series('up{job="node",instance="node-3:9100"}', 0),
+        ),
+        value=0,
+        labels={"instance": "node-1:6060"},
+    ),
     "KunBGPSessionDown": Case(
         (
             *_falls(1),

@@ -11,8 +11,27 @@ _UP = 'bgp_peer_state{session_state=~".*ESTABLISHED"}'
 _WANTED = 'bgp_peer_state{admin_state=~".*UP"}'
 _SESSIONS = f"({_UP} or 0 * {_WANTED})"
 _ROUTES = "sum by (route_family) (max by (instance, route_family) (bgp_routes_advertised))"
+_MOST = f"max_over_time(({_ROUTES})[1h:5m])"
 
 SIGNALS = (
+    Signal(
+        alert="KunBGPSpeakerDown",
+        severity="warning",
+        expr='max by (instance) (up{job="bgp"})',
+        comparison="==",
+        threshold=0,
+        wait="5m",
+        title=Text("{instance} 的 gobgpd 没有应答", "gobgpd {instance} does not answer"),
+        description=Text("up 为 {value}：抓取失败。", "Its up is {value}: it cannot be scraped."),
+        impact=Text(
+            "若它真的停了，该节点通告的地址就到不了；它的会话也没有别的告警。",
+            "If it has stopped, what the node announces is out of reach, and no other alert tells of its sessions.",
+        ),
+        action=Text(
+            "在该节点上 systemctl status gobgpd 或看它的 Pod，再 journalctl -u gobgpd -n 50。",
+            "See systemctl status gobgpd on the node, or its pod, then journalctl -u gobgpd -n 50.",
+        ),
+    ),
     Signal(
         alert="KunBGPSessionDown",
         severity="warning",
@@ -77,7 +96,8 @@ SIGNALS = (
     Signal(
         alert="KunBGPRoutesWithdrawn",
         severity="critical",
-        expr=f"{_ROUTES} / max_over_time(({_ROUTES})[1h:5m])",
+        # Where no gobgpd is left there is nothing to add up.
+        expr=f"({_ROUTES} or 0 * {_MOST}) / {_MOST}",
         comparison="<",
         threshold=0.7,
         unit="ratio",
@@ -92,8 +112,8 @@ SIGNALS = (
             "Services and pods whose routes are gone are out of reach from outside.",
         ),
         action=Text(
-            "gobgp global rib summary -a ipv4（或 ipv6）找出少了的节点，再看那里的 kun-proxy 与 gobgpd。",
-            "Find the nodes that announce less with gobgp global rib summary -a ipv4 (or ipv6), then see gobgpd there.",
+            "看板 kun-bgp 上哪些节点通告得少；在那里 gobgp global rib summary -a ipv4（或 ipv6）。",
+            "See on kun-bgp which nodes announce less, then run gobgp global rib summary -a ipv4 (or ipv6) there.",
         ),
     ),
     Signal(
