@@ -50,10 +50,20 @@ CASES = {
     ),
     "KunDNSForwardBroken": Case(
         (
-            Series('coredns_forward_healthcheck_broken_total{instance="coredns-1:9153"}', 0.5, 0.6),
-            Series('coredns_forward_healthcheck_broken_total{instance="coredns-2:9153"}', 0.46, 0.6),
+            Series('coredns_forward_healthcheck_broken_total{job="coredns",instance="coredns-1:9153"}', 0.5, 0.6),
+            Series('coredns_forward_healthcheck_broken_total{job="coredns",instance="coredns-2:9153"}', 0.46, 0.6),
+            _responses(f'job="coredns",{_AT}', "SERVFAIL", 2, 2),
+            # One whose stub zone is broken: all other names are answered.
+            Series('coredns_forward_healthcheck_broken_total{job="stub",instance="coredns-3:9153"}', 40),
+            _responses('job="stub",instance="coredns-3:9153",server="dns://:53"', "NOERROR", 90, 90),
+            Series(
+                'coredns_dns_responses_total{job="stub",instance="coredns-3:9153",server="dns://:5353",zone="corp.example."'
+                ',view="",plugin="",rcode="SERVFAIL"}',
+                40,
+            ),
         ),
         value=1.2,
+        labels={"job": "coredns"},
     ),
     "KunDNSUpstreamUnhealthy": Case(
         (
@@ -106,5 +116,6 @@ CASES = {
         ),
         value=0,
         labels=_BLOCK,
+        window=12,
     ),
 }

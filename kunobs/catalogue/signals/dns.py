@@ -19,8 +19,8 @@ SIGNALS = (
             "所有 Pod 都解析不了名字，新连接全部失败。", "No pod can resolve a name, so every new connection fails."
         ),
         action=Text(
-            "kubectl -n kube-system get pod -l k8s-app=kube-dns -o wide，再 kubectl -n kube-system rollout undo deploy/coredns。",
-            "kubectl -n kube-system get pod -l k8s-app=kube-dns -o wide, then kubectl -n kube-system rollout undo deploy/coredns.",
+            "kubectl -n kube-system get pod -l k8s-app=kube-dns -o wide；刚改过就 kubectl -n kube-system rollout undo deploy/coredns。",
+            "kubectl -n kube-system get pod -l k8s-app=kube-dns -o wide; if it was just changed, kubectl -n kube-system rollout undo deploy/coredns.",
         ),
     ),
     Signal(
@@ -46,9 +46,11 @@ SIGNALS = (
     Signal(
         alert="KunDNSForwardBroken",
         severity="critical",
-        expr="sum(rate(coredns_forward_healthcheck_broken_total[5m]))",
+        expr="sum by (job) (rate(coredns_forward_healthcheck_broken_total[5m]))",
         comparison=">",
         threshold=1,
+        # A stub zone's only upstream counts there too, and one that refuses no more than the health check.
+        guard='and on (job) sum by (job) (rate(coredns_dns_responses_total{zone=".",rcode="SERVFAIL"}[5m])) > 1',
         wait="5m",
         title=Text("CoreDNS 的上游全部不健康", "All upstreams of CoreDNS are unhealthy"),
         description=Text(
@@ -135,7 +137,11 @@ SIGNALS = (
     Signal(
         alert="KunDNS64NotTranslating",
         severity="warning",
-        expr="sum by (server) (rate(coredns_dns64_requests_translated_total[10m]))",
+        # A CoreDNS that has started without it has no series of it.
+        expr=(
+            "(sum by (server) (rate(coredns_dns64_requests_translated_total[10m]))"
+            " or 0 * sum by (server) (increase(coredns_dns64_requests_translated_total[1d])))"
+        ),
         comparison="==",
         threshold=0,
         guard='and on (server) sum by (server) (rate(coredns_dns_requests_total{type="AAAA"}[10m])) > 10',
