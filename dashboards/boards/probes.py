@@ -10,7 +10,7 @@ from kunobs.catalogue.signals import probes as signals
 _LIMIT = {signal.alert: signal.threshold for signal in signals.SIGNALS}
 _F = 'namespace=~"$namespace", module=~"$module"'
 # The two sizes that search for a path MTU are not probes of a service.
-_SERVICE = f'{_F}, module!~"icmp6_.+"'
+_SERVICE = f'{_F}, module!~"icmp_.+"'
 _OK = f"probe_success{{{_SERVICE}}}"
 _ONE = "namespace, service, module"
 _WHOSE = "{{namespace}}/{{service}} {{module}}"

@@ -5,8 +5,20 @@ from __future__ import annotations
 from kunobs.catalogue.signal import Signal, Text
 
 _SERVICE = "namespace, service, module"
+_FAMILY = "namespace, service, ip_family"
 # The two sizes that search for a path MTU are not probes of a service.
-_PROBES = 'probe_success{module!~"icmp6_.+"}'
+_PROBES = 'probe_success{module!~"icmp_.+"}'
+_RUN = 'max_over_time(count(up{job="probes"})[1d:10m])'
+
+
+def _lost(labels: str, probes: str = "probe_success") -> str:
+    """Those that fail and have succeeded within six hours: what nobody has mended for weeks is no outage of many."""
+    return (
+        f"max by ({labels}) ({probes}) == 0 and on ({labels}) max by ({labels}) (max_over_time(probe_success[6h])) == 1"
+    )
+
+
+_HALF = f"{_lost(_FAMILY)} and on (namespace, service) max by (namespace, service) (probe_success) == 1"
 
 SIGNALS = (
     Signal(
@@ -32,17 +44,19 @@ SIGNALS = (
         alert="KunProbesFailingTogether",
         severity="critical",
         expr=(
-            f"count by (module) (max by ({_SERVICE}) ({_PROBES}) == 0)"
-            " / count by (module) (max by (namespace, service, module) (probe_success))"
+            f"count by (module) ({_lost(_SERVICE, _PROBES)}) / count by (module) (max by ({_SERVICE}) (probe_success))"
         ),
         comparison=">",
         threshold=0.1,
         unit="ratio",
-        guard="and on (module) count by (module) (max by (namespace, service, module) (probe_success) == 0) > 4",
+        guard=f"and on (module) count by (module) ({_lost(_SERVICE)}) > 4",
         wait="3m",
         keep="3m",
         title=Text("很多服务同时没有应答", "Many services do not answer at the same time"),
-        description=Text("{value} 的 {module} 拨测失败。", "{value} of the services probed by {module} do not answer."),
+        description=Text(
+            "{module} 拨测的服务里有 {value} 不应答，六小时内还应答过。",
+            "{value} of the services probed by {module} do not answer and did within the last six hours.",
+        ),
         impact=Text(
             "多个租户的服务同时中断，多半是网络、DNS 或网关。",
             "Services of several tenants are out; mostly network, DNS or gateway.",
@@ -55,7 +69,7 @@ SIGNALS = (
     Signal(
         alert="KunDualStackHalfDown",
         severity="warning",
-        expr="max by (namespace, service, module, ip_family) (probe_success)",
+        expr=f"max by (namespace, service, module, ip_family) ({_PROBES})",
         comparison="==",
         threshold=0,
         guard="and on (namespace, service, module) max by (namespace, service, module) (probe_success) == 1",
@@ -81,24 +95,17 @@ SIGNALS = (
     Signal(
         alert="KunIPFamilyDown",
         severity="critical",
-        expr=(
-            "count by (ip_family) (max by (namespace, service, ip_family) (probe_success) == 0"
-            " and on (namespace, service) max by (namespace, service) (probe_success) == 1)"
-            " / count by (ip_family) (max by (namespace, service, ip_family) (probe_success))"
-        ),
+        expr=f"count by (ip_family) ({_HALF}) / count by (ip_family) (max by ({_FAMILY}) (probe_success))",
         comparison=">",
         threshold=0.2,
         unit="ratio",
-        guard=(
-            "and on (ip_family) count by (ip_family) (max by (namespace, service, ip_family) (probe_success) == 0"
-            " and on (namespace, service) max by (namespace, service) (probe_success) == 1) > 4"
-        ),
+        guard=f"and on (ip_family) count by (ip_family) ({_HALF}) > 4",
         wait="5m",
         keep="3m",
         title=Text("{ip_family} 大面积不通", "{ip_family} is down for many services"),
         description=Text(
-            "{value} 的服务在 {ip_family} 上失败而在另一族上成功。",
-            "{value} of the services fail over {ip_family} and succeed over the other family.",
+            "{value} 的服务在 {ip_family} 上失败（六小时内还成功过）而在另一族上成功。",
+            "{value} of the services fail over {ip_family}, where they succeeded within six hours, and succeed over the other family.",
         ),
         impact=Text(
             "路由、NAT64 或隧道断了一族；只有这一族的 Pod 和客户端全部不通。",
@@ -112,24 +119,24 @@ SIGNALS = (
     Signal(
         alert="KunPathMTUBlackhole",
         severity="warning",
-        expr='max by (namespace, service) (probe_success{module="icmp6_1400"})',
+        expr=f'max by ({_FAMILY}) (probe_success{{module="icmp_1400"}})',
         comparison="==",
         threshold=0,
-        guard='and on (namespace, service) probe_success{module="icmp6_56"} == 1',
+        guard=f'and on ({_FAMILY}) probe_success{{module="icmp_56"}} == 1',
         wait="5m",
         keep="2m",
         title=Text("到 {namespace}/{service} 的大包丢失", "Large packets to {namespace}/{service} are lost"),
         description=Text(
-            "56 字节的 ICMPv6 有应答，1400 字节的没有（{value}）。",
-            "ICMPv6 of 56 bytes is answered, of 1400 bytes it is not ({value}).",
+            "{ip_family} 上 56 字节的 ICMP 有应答，1400 字节的没有（{value}）。",
+            "Over {ip_family} ICMP of 56 bytes is answered, of 1400 bytes it is not ({value}).",
         ),
         impact=Text(
             "连接建得上但传不动：TLS 握手和上传卡住。",
             "Connections open but carry nothing: TLS handshakes and uploads hang.",
         ),
         action=Text(
-            "从节点 tracepath6 目标，看哪一跳拦了 Packet Too Big；临时把隧道 MTU 调小。",
-            "See with tracepath6 TARGET which hop stops Packet Too Big; for now make the tunnel's MTU smaller.",
+            "从节点 tracepath 目标（IPv6 加 -6），看哪一跳拦了说包太大的 ICMP；临时把隧道 MTU 调小。",
+            "See with tracepath TARGET (-6 for IPv6) which hop stops the ICMP that says too large; for now make the tunnel's MTU smaller.",
         ),
     ),
     Signal(
@@ -218,7 +225,8 @@ SIGNALS = (
     Signal(
         alert="KunProbesNotRun",
         severity="warning",
-        expr='1 - avg(up{job="probes"})',
+        # Where the list of probes is lost none is left to fail.
+        expr=f'1 - (avg(up{{job="probes"}}) or 0 * {_RUN})',
         comparison=">",
         threshold=0.05,
         unit="ratio",
@@ -230,8 +238,8 @@ SIGNALS = (
             "Nobody watches these services; mostly blackbox_exporter is overloaded or the timeout too short.",
         ),
         action=Text(
-            "在 Prometheus 的 /targets?search=probes 看错误，再给 blackbox_exporter 加副本。",
-            "See the error in /targets?search=probes of Prometheus, then add replicas of blackbox_exporter.",
+            "在 Prometheus 的 /targets?search=probes 看错误，再给 blackbox_exporter 加副本；一个也没有就看 kunobs probes。",
+            "See the error in /targets?search=probes of Prometheus, then add replicas of blackbox_exporter; if there are none, see kunobs probes.",
         ),
     ),
 )

@@ -1,6 +1,7 @@
 """blackbox_exporter, what one probe found.
 
 namespace, service, ip_family and module are labels of the target in kunobs' list of probes (http_sd), not of the program.
+`module` is the kind of probe and `ip_family` ip4 or ip6: icmp_1400 and ip6 are the module icmp_1400_ip6 of blackbox.yml.
 """
 
 from __future__ import annotations
