@@ -43,7 +43,15 @@ def _image(image: str, silent: tuple[float, float], fires: tuple[float, float]) 
 
 CASES = {
     "KunCephHealthError": Case(
-        (Series(f"ceph_health_status{{{_MGR}}}", 1, 2), Series(f"ceph_health_status{{{_OTHER}}}", 0)),
+        (
+            Series(f"ceph_health_status{{{_MGR}}}", 1, 2),
+            # Of a check that has become worse, the severity is that of its beginning.
+            Series(f'ceph_health_detail{{{_MGR},name="POOL_FULL",severity="HEALTH_WARN"}}', 0, 1),
+            # Its manager's module failed long ago, and a disk is nearly full.
+            Series(f"ceph_health_status{{{_OTHER}}}", 2),
+            Series(f'ceph_health_detail{{{_OTHER},name="MGR_MODULE_ERROR",severity="HEALTH_ERR"}}', 1),
+            Series(f'ceph_health_detail{{{_OTHER},name="OSD_NEARFULL",severity="HEALTH_WARN"}}', 1),
+        ),
         value=2,
         labels=_JOB,
     ),
@@ -111,12 +119,13 @@ CASES = {
     ),
     "KunCephMgrGone": Case(
         (
-            Series(f"up{{{_MGR}}}", 1),
-            Series('up{job="ceph",instance="standby"}', 1),
+            Series(f"up{{{_MGR}}}", 1, None),
+            Series('up{job="ceph",instance="standby"}', 1, None),
             Series(f"ceph_health_status{{{_MGR}}}", 0, None),
             Series('up{job="node",instance="n"}', 1),
         ),
         value=0,
         labels=_JOB,
+        window=2,
     ),
 }

@@ -9,6 +9,8 @@ _UP = "max by (job, ceph_daemon) (ceph_osd_up)"
 _HOST = "on (job, ceph_daemon) group_left (hostname) max by (job, ceph_daemon, hostname) (ceph_osd_metadata)"
 _USED = "max by (job, pool_id) (ceph_pool_percent_used)"
 _POOL = "on (job, pool_id) group_left (name) max by (job, pool_id, name) (ceph_pool_metadata)"
+_MODULE = 'max by (job) (ceph_health_detail{name="MGR_MODULE_ERROR"}) == 1'
+_ERROR = 'max by (job) (ceph_health_detail{severity="HEALTH_ERR",name!="MGR_MODULE_ERROR"}) == 1'
 _WRITES = "sum by (job, pool, image) (rate(ceph_rbd_write_latency_count[5m]))"
 
 SIGNALS = (
@@ -18,6 +20,8 @@ SIGNALS = (
         expr="max by (job) (ceph_health_status)",
         comparison=">=",
         threshold=2,
+        # A module of the manager that has failed is an error for Ceph and touches no data.
+        guard=f"unless on (job) ({_MODULE} unless on (job) {_ERROR})",
         wait="5m",
         keep="2m",
         title=Text("Ceph 处于 HEALTH_ERR", "Ceph is in HEALTH_ERR"),
@@ -195,8 +199,8 @@ SIGNALS = (
     Signal(
         alert="KunCephMgrGone",
         severity="warning",
-        # Of a manager that stands by only `up` is there.
-        expr='(count by (job) (ceph_health_status) or 0 * count by (job) (up{job="ceph"}))',
+        # Of a manager that stands by only `up` is there, and of one that is gone not even that.
+        expr='(count by (job) (ceph_health_status) or 0 * count by (job) (max_over_time(up{job="ceph"}[1d])))',
         comparison="==",
         threshold=0,
         wait="10m",
