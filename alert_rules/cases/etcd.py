@@ -36,11 +36,18 @@ def _database(silent: float, fires: float) -> Case:
 CASES = {
     "KunEtcdNoLeader": Case(
         (
-            Series(f"etcd_server_has_leader{{{_ONE}}}", 1, 0),
-            Series(f"etcd_server_has_leader{{{_OTHER}}}", 1),
+            # The third member is gone.
+            Series(f"etcd_server_has_leader{{{_ONE}}}", 0),
+            Series(f"etcd_server_has_leader{{{_OTHER}}}", 1, 0),
+            Series('etcd_server_has_leader{job="etcd",instance="10.0.0.3:2379"}', 1, None),
             Series(f"up{{{_ONE}}}", 1),
             Series(f"etcd_server_leader_changes_seen_total{{{_ONE}}}", 0.001),
         ),
+        value=0,
+        labels={"job": "etcd"},
+    ),
+    "KunEtcdMemberIsolated": Case(
+        (Series(f"etcd_server_has_leader{{{_ONE}}}", 1, 0), Series(f"etcd_server_has_leader{{{_OTHER}}}", 1)),
         value=0,
         labels=_MEMBER,
     ),

@@ -8,20 +8,42 @@ SIGNALS = (
     Signal(
         alert="KunEtcdNoLeader",
         severity="critical",
-        expr="min by (job, instance) (etcd_server_has_leader)",
+        # With a majority some member knows a leader; one that is cut off alone stops nothing.
+        expr="max by (job) (etcd_server_has_leader)",
         comparison="==",
         threshold=0,
         wait="1m",
         keep="2m",
-        title=Text("{job} 成员 {instance} 没有 leader", "Member {instance} of {job} has no leader"),
-        description=Text("该成员已有一分钟不知道 leader。", "This member has known of no leader for a minute."),
+        title=Text("{job} 没有 leader", "{job} has no leader"),
+        description=Text(
+            "一分钟以来应答的成员都不知道 leader。", "For a minute no member that answers has known of a leader."
+        ),
         impact=Text(
-            "没有 leader 时集群的对象不能写；若多数成员如此，整个控制面停住。",
-            "Without a leader no object can be written; where most members say so, the whole control plane stands still.",
+            "集群的对象都不能写，整个控制面停住。",
+            "No object of the cluster can be written; the whole control plane stands still.",
         ),
         action=Text(
-            "在每个成员上运行 etcdctl endpoint status --cluster -w table，恢复多数成员。",
+            "运行 etcdctl endpoint status --cluster -w table，恢复多数成员。",
             "Run etcdctl endpoint status --cluster -w table and bring back a majority of the members.",
+        ),
+    ),
+    Signal(
+        alert="KunEtcdMemberIsolated",
+        severity="warning",
+        expr="min by (job, instance) (etcd_server_has_leader)",
+        comparison="==",
+        threshold=0,
+        wait="2m",
+        keep="2m",
+        title=Text("{job} 成员 {instance} 没有 leader", "Member {instance} of {job} has no leader"),
+        description=Text("该成员已有两分钟不知道 leader。", "This member has known of no leader for two minutes."),
+        impact=Text(
+            "冗余减少；只连着它的 apiserver 读写都失败。",
+            "Less redundancy; an apiserver that has only this member can neither read nor write.",
+        ),
+        action=Text(
+            "从该机器 nc -vz 其他成员 2380，再看它日志的最后几行。",
+            "From that machine nc -vz OTHER-MEMBER 2380, then read the last lines of its log.",
         ),
     ),
     Signal(
