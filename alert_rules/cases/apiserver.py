@@ -8,6 +8,7 @@ _ONE = 'job="apiserver",instance="10.0.0.1:6443"'
 _OTHER = 'job="apiserver",instance="10.0.0.2:6443"'
 _ELSE = 'job="else",instance="10.0.0.9:443"'
 _SLI = "apiserver_request_sli_duration_seconds_bucket"
+_COUNT = "apiserver_request_sli_duration_seconds_count"
 _CERTIFICATE = "apiserver_client_certificate_expiration_seconds_bucket"
 
 CASES = {
@@ -48,9 +49,17 @@ CASES = {
             # Lists of everything may be slow, and others' PATCH is not ours.
             Series(f'{_SLI}{{{_ONE},verb="LIST",resource="pods",le="10.0"}}', 0),
             Series(f'{_SLI}{{{_ONE},verb="LIST",resource="pods",le="+Inf"}}', 1),
+            Series(f'{_COUNT}{{{_ONE},verb="LIST",resource="pods"}}', 1),
             Series(f'{_SLI}{{{_ELSE},verb="PATCH",resource="pods",le="0.8"}}', 0),
             Series(f'{_SLI}{{{_ELSE},verb="PATCH",resource="pods",le="10.0"}}', 1000),
             Series(f'{_SLI}{{{_ELSE},verb="PATCH",resource="pods",le="+Inf"}}', 1000),
+            Series(f'{_COUNT}{{{_ONE},verb="PATCH",resource="pods"}}', 100),
+            # Slow, but eleven in a minute, whatever others have.
+            Series(f'{_SLI}{{{_ONE},verb="DELETE",resource="pods",le="1.0"}}', 0),
+            Series(f'{_SLI}{{{_ONE},verb="DELETE",resource="pods",le="10.0"}}', 0.19),
+            Series(f'{_SLI}{{{_ONE},verb="DELETE",resource="pods",le="+Inf"}}', 0.19),
+            Series(f'{_COUNT}{{{_ONE},verb="DELETE",resource="pods"}}', 0.19),
+            Series(f'{_COUNT}{{{_ELSE},verb="DELETE",resource="pods"}}', 5),
         ),
         value=1.0416666,
         labels={"verb": "PATCH"},
