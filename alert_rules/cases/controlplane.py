@@ -13,11 +13,11 @@ _QUEUE = "workqueue_queue_duration_seconds"
 
 
 def _down(job: str, port: int) -> Case:
-    """Both instances are gone; the second one alone would not matter."""
+    """Both instances are gone, one with its pod; the other one alone would not matter."""
     return Case(
         (
             Series(f'up{{job="{job}",instance="10.0.0.1:{port}"}}', 1, 0),
-            Series(f'up{{job="{job}",instance="10.0.0.2:{port}"}}', 0),
+            Series(f'up{{job="{job}",instance="10.0.0.2:{port}"}}', 0, None),
             Series(f"up{{{_ELSE}}}", 0),
             Series('up{job="apiserver",instance="10.0.0.1:6443"}', 1),
             Series('kube_pod_status_phase{namespace="shop",pod="web-1",uid="1",phase="Pending"}', 0, 1),
@@ -26,6 +26,7 @@ def _down(job: str, port: int) -> Case:
         ),
         value=0,
         labels={"job": job},
+        window=6,
     )
 
 
@@ -55,8 +56,11 @@ CASES = {
     "KunSchedulerBacklog": Case(
         (
             Series(f'scheduler_pending_pods{{{_SCHEDULER},queue="active"}}', 195, 210),
-            Series(f'scheduler_pending_pods{{{_STANDBY},queue="active"}}', 0),
+            Series(f'scheduler_pending_pods{{{_STANDBY},queue="active"}}', 240),
             Series(f'scheduler_pending_pods{{{_SCHEDULER},queue="unschedulable"}}', 40),
+            Series(f'leader_election_master_status{{{_SCHEDULER},name="kube-scheduler"}}', 1),
+            Series(f'leader_election_master_status{{{_STANDBY},name="kube-scheduler"}}', 0),
+            Series(f'leader_election_master_status{{{_STANDBY},name="descheduler"}}', 1),
         ),
         value=210,
     ),

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from kunobs.catalogue.signal import Signal, Text
 
+
+def _up(job: str) -> str:
+    """How many answer. A pod that is gone has no `up` any more; within the day it had."""
+    return f'sum by (job) (up{{job="{job}"}} or 0 * max_over_time(up{{job="{job}"}}[1d]))'
+
+
 SIGNALS = (
     Signal(
         alert="KunSchedulerDown",
         severity="critical",
-        expr='max by (job) (up{job="kube-scheduler"})',
+        expr=_up("kube-scheduler"),
         comparison="==",
         threshold=0,
         wait="5m",
@@ -28,7 +34,7 @@ SIGNALS = (
     Signal(
         alert="KunControllerManagerDown",
         severity="critical",
-        expr='max by (job) (up{job="kube-controller-manager"})',
+        expr=_up("kube-controller-manager"),
         comparison="==",
         threshold=0,
         wait="5m",
@@ -86,12 +92,16 @@ SIGNALS = (
     Signal(
         alert="KunSchedulerBacklog",
         severity="warning",
-        expr='sum(scheduler_pending_pods{queue="active"})',
+        # Those that stand by fill their queues too, and never empty them.
+        expr=(
+            'sum(scheduler_pending_pods{queue="active"}'
+            ' and on (instance) leader_election_master_status{name="kube-scheduler"} == 1)'
+        ),
         comparison=">",
         threshold=200,
         wait="10m",
         title=Text("调度器跟不上", "The scheduler does not keep up"),
-        description=Text("{value} 个 pod 在等第一次调度。", "{value} pods wait for their turn to be scheduled."),
+        description=Text("{value} 个 pod 在排队等调度。", "{value} pods wait for their turn to be scheduled."),
         impact=Text("pod 晚启动，不论有没有空间。", "Pods start late, room or not."),
         action=Text(
             "看 KunSchedulingSlow 和 apiserver 是否慢；再看谁在大量创建 pod。",
