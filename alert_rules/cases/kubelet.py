@@ -6,6 +6,7 @@ from alert_rules.case import Case, Series
 
 _ONE = 'job="kubelet",instance="10.0.1.1:10250"'
 _OTHER = 'job="kubelet",instance="10.0.1.2:10250"'
+_QUIET = 'job="kubelet-edge",instance="10.9.1.1:10250"'
 _INSTANCE = {"instance": "10.0.1.1:10250"}
 _VOLUME = f'{_ONE},namespace="shop",persistentvolumeclaim="data-redis-0"'
 _WELL = f'{_OTHER},namespace="play",persistentvolumeclaim="data"'
@@ -79,8 +80,15 @@ CASES = {
             Series(f'kubelet_pod_start_sli_duration_seconds_bucket{{{_ONE},le="30.0"}}', 1.956, 1.92),
             Series(f'kubelet_pod_start_sli_duration_seconds_bucket{{{_ONE},le="45.0"}}', 2),
             Series(f'kubelet_pod_start_sli_duration_seconds_bucket{{{_ONE},le="+Inf"}}', 2),
+            Series(f"kubelet_pod_start_sli_duration_seconds_count{{{_ONE}}}", 2),
+            # Slow, but 96 in ten minutes.
+            Series(f'kubelet_pod_start_sli_duration_seconds_bucket{{{_QUIET},le="30.0"}}', 0),
+            Series(f'kubelet_pod_start_sli_duration_seconds_bucket{{{_QUIET},le="45.0"}}', 0.16),
+            Series(f'kubelet_pod_start_sli_duration_seconds_bucket{{{_QUIET},le="+Inf"}}', 0.16),
+            Series(f"kubelet_pod_start_sli_duration_seconds_count{{{_QUIET}}}", 0.16),
         ),
         value=41.25,
+        labels={"job": "kubelet"},
     ),
     "KunVolumeFilling": _room("kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes", 102, 98),
     "KunVolumeInodesFilling": _room("kubelet_volume_stats_inodes_free", "kubelet_volume_stats_inodes", 51, 49),

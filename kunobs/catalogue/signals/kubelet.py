@@ -73,20 +73,22 @@ SIGNALS = (
     Signal(
         alert="KunPodStartSlow",
         severity="warning",
-        expr="histogram_quantile(0.99, sum by (le) (rate(kubelet_pod_start_sli_duration_seconds_bucket[10m])))",
+        # A hundred in the window, for of a dozen the slowest would be all that counts.
+        expr="histogram_quantile(0.99, sum by (job, le) (rate(kubelet_pod_start_sli_duration_seconds_bucket[10m])))",
         comparison=">",
         threshold=40,
         unit="seconds",
+        guard="and on (job) sum by (job) (increase(kubelet_pod_start_sli_duration_seconds_count[10m])) > 100",
         wait="15m",
         title=Text("pod 启动慢", "Pods start slowly"),
         description=Text(
-            "百分之一要超过 {value}，不算拉镜像和 init 容器。",
-            "One in a hundred takes longer than {value}, without pulling images and init containers.",
+            "百分之一要超过 {value}，算上等调度，不算拉镜像。",
+            "One in a hundred takes longer than {value}, its wait for a node counted and its images not.",
         ),
         impact=Text("发布和扩容都晚。", "Rollouts and scaling up are late."),
         action=Text(
-            "按 instance 看同一个查询，找出慢的节点；都慢则看 apiserver 和存储挂载。",
-            "Ask the same by instance for the slow nodes; where all are slow, look at the apiserver and at mounts.",
+            "按 instance 看同一个查询，找出慢的节点；都慢则看 KunPodsUnschedulable、apiserver 和存储挂载。",
+            "Ask the same by instance for the slow nodes; where all are slow, look at KunPodsUnschedulable, the apiserver and at mounts.",
         ),
     ),
     Signal(
