@@ -35,20 +35,27 @@ EXPLAINED: tuple[Edge, ...] = (
     # Logs
     Edge("KunKafkaOfflinePartitions", ("KunKafkaUnderReplicated", "KunKafkaBrokerMissing"), ("kafka_cluster",),
          "without a leader is more than without a replica"),
+    Edge("KunKafkaDown", ("KunKafkaUnderReplicated", "KunKafkaBrokerMissing"), ("kafka_cluster",), "no broker answers"),
+    Edge("KunKafkaDown", ("KunFanoutCheckpointLag", "KunFanoutAborts", "KunFanoutBeginsAgain"), (), "fanout waits for it, whichever it is"),
     Edge("KunKafkaLogDirOffline", ("KunKafkaUnderReplicated",), ("kafka_cluster",), "the disk's replicas are those that are missing"),
-    Edge("KunKafkaOfflinePartitions", ("KunFanoutCheckpointLag", "KunFanoutAborts", "KunFanoutBeginsAgain", *_LAGS), (),
-         "both legs wait for the partitions"),
+    Edge("KunKafkaOfflinePartitions", ("KunFanoutCheckpointLag", "KunFanoutAborts", "KunFanoutBeginsAgain"), (),
+         "fanout waits for the partitions, whichever Kafka has them"),
+    Edge("KunKafkaOfflinePartitions", _LAGS, (), "so does its lag; the indexer reads the public one only", only='job="kunobs-fanout"'),
     Edge("KunPipelineNotReady", ("KunPipelineNoPartitions", "KunPipelinePaused", *_LAGS), ("job",), "it does not run"),
     Edge("KunFanoutCheckpointLag", ("KunPipelineLagSeconds", "KunPipelineLagGrowing"), (), "the same lag, from outside",
          only='job="kunobs-fanout"'),
     Edge("KunElasticsearchDown", ("KunIndexerBulkFailing", "KunIndexerWindowCollapsed", "KunIndexerRolloversFail", "KunLogsNotIndexed"),
          (), "nothing can be indexed"),
-    Edge("KunElasticsearchRed", ("KunIndexerBulkFailing", "KunIndexerWindowCollapsed", "KunIndexerRolloversFail", "KunLogsNotIndexed"),
+    # Which tenants it is that a part of the indices takes nothing of, KunLogsNotIndexed says.
+    Edge("KunElasticsearchRed", ("KunIndexerBulkFailing", "KunIndexerWindowCollapsed", "KunIndexerRolloversFail"),
          (), "a part of the indices takes nothing"),
     Edge("KunElasticsearchDown", _LAGS, (), "the indexer waits for it", only='job="kunobs-indexer"'),
-    Edge("KunLogsCanaryReaderDown", ("KunLogsCanaryUnseen", "KunLogsCanaryMissing", "KunLogsCanarySlow"), ("hop",), "nobody looks there"),
-    Edge("KunLogsCanaryNotWritten", ("KunLogsCanaryUnseen", "KunLogsCanaryMissing"), (), "there is nothing to see"),
-    Edge("KunLogsCanaryUnseen", ("KunLogsCanaryMissing", "KunLogsCanarySlow"), ("hop",), "all of them are missing"),
+    # One canary that is blind or silent says nothing of what the others see.
+    Edge("KunLogsCanaryReaderDown", ("KunLogsCanaryMissing",), ("instance", "hop"), "it does not look there"),
+    Edge("KunLogsCanaryNotWritten", ("KunLogsCanaryMissing",), ("instance",), "there is nothing of it to see"),
+    Edge("KunLogsCanaryUnseen",
+         ("KunLogsCanaryMissing", "KunLogsCanarySlow", "KunLogsDeliveryBurnFast", "KunLogsDeliveryBurnSteady"), ("hop",),
+         "all of them are missing"),
     # Image registry, Redis, CI
     Edge("KunRegistryDown",
          ("KunRegistryDegraded", "KunRegistryProbeFailing", "KunRegistryReplicationSlow", "KunRegistryCanaryLost", "KunRegistryCanaryOld",
@@ -60,29 +67,33 @@ EXPLAINED: tuple[Edge, ...] = (
     Edge("KunRedisSplitBrain", ("KunRedisSentinelsDisagree", "KunRedisClusterMapsDiffer", "KunRedisDeclaredDifference"), _REDIS,
          "two masters are what they disagree on"),
     Edge("KunRedisSlotsUnserved", ("KunRedisClusterNotOk",), _REDIS, "that is why"),
-    Edge("KunCiWebhookGap", ("KunCiWebhooksMissed", "KunCiJobsLost", "KunCiReconcileOld"), (), "no webhook comes at all"),
+    Edge("KunCiWebhookGap", ("KunCiWebhooksMissed", "KunCiJobsLost"), (), "no webhook comes at all"),
     # Nodes and network
-    Edge("KunNodesDownTogether", ("KunNodesNotReady", "KunNodeDown", "KunNodeNotReady", "KunKubeletDown"), (), "many at once have one cause"),
+    # Not KunNodesNotReady: what node_exporters say may be their own trouble, what the apiserver says is not.
+    Edge("KunNodesDownTogether", ("KunNodeDown", "KunNodeNotReady", "KunKubeletDown"), (), "many at once have one cause"),
     Edge("KunNodesNotReady", ("KunNodeNotReady", "KunKubeletDown"), (), "many at once have one cause"),
     Edge("KunNodeDiskFull", ("KunNodeDiskFilling",), ("instance", "mountpoint"), "the same, and worse"),
-    Edge("KunProxiesStuckTogether", ("KunProxySyncStuck",), (), "many at once have one cause"),
+    Edge("KunProxiesStuckTogether", ("KunProxySyncStuck", "KunProxyNeverSynced"), (), "many at once have one cause"),
     Edge("KunFelixFailingTogether", ("KunFelixDataplaneFailing",), (), "many at once have one cause"),
     Edge("KunBGPSessionsDown", ("KunBGPSessionDown", "KunECMPWidthLow"), (), "many at once have one cause"),
     Edge("KunDNSDown", ("KunDNSServfail", "KunDNSForwardBroken", "KunDNSLatency"), (), "nobody answers"),
     Edge("KunDNSForwardBroken", ("KunDNSServfail", "KunDNSUpstreamUnhealthy"), (), "that is why"),
     Edge("KunProbesFailingTogether", ("KunProbeFailing",), ("module",), "many at once have one cause"),
     Edge("KunIPFamilyDown", ("KunDualStackHalfDown",), ("ip_family",), "many at once have one cause"),
-    Edge("KunCertificateNearlyExpired", ("KunCertificateExpiring",), ("namespace", "service"), "the same, and worse"),
+    # Not KunCertificateExpiring by KunCertificateNearlyExpired: one is its tenant's, the other the platform's.
     Edge("KunIstioControlPlaneDown", ("KunIstioPushSlow", "KunIstioConfigRejected"), (), "it pushes nothing"),
     # Storage and control plane
     Edge("KunNFSExportHung", ("KunNFSMountHung",), ("device",), "several nodes have one cause"),
     Edge("KunNFSMountHung", ("KunNFSRetransmissions",), ("instance",), "what is not answered is sent again"),
     Edge("KunNFSSlow", ("KunNFSQueueing",), ("export",), "slow answers are what the others wait for"),
-    Edge("KunCephPGUnavailable", ("KunCephHealthError", "KunCephPGDegradedLong", "KunCephSlowOps", "KunCephRBDWriteSlow"), ("job",),
-         "the health error is this"),
-    Edge("KunEtcdNoLeader",
-         ("KunEtcdProposalsFailing", "KunEtcdProposalsPending", "KunEtcdLeaderChanges", "KunApiserverErrors", "KunApiserverSlow",
-          "KunControlPlaneNoLeader"), (), "nothing can be written to the cluster"),
+    # Not KunCephHealthError: groups that are unavailable are a warning for Ceph, its error is another one.
+    Edge("KunCephPGUnavailable", ("KunCephPGDegradedLong", "KunCephSlowOps", "KunCephRBDWriteSlow"), ("job",),
+         "requests wait for these groups"),
+    Edge("KunEtcdNoLeader", ("KunEtcdMemberIsolated", "KunEtcdProposalsFailing", "KunEtcdProposalsPending", "KunEtcdLeaderChanges"),
+         ("job",), "nobody leads"),
+    Edge("KunEtcdNoLeader", ("KunApiserverErrors", "KunApiserverSlow", "KunControlPlaneNoLeader"), (),
+         "nothing can be written to the cluster"),
+    Edge("KunApiserverErrors", ("KunApiserverBurnFast", "KunApiserverBurnSteady"), (), "the same errors, over a longer time"),
     Edge("KunApiserverDown", ("KunControlPlaneNoLeader", "KunApiserviceUnavailable", "KunAdmissionWebhookFailing"), (), "nobody can renew a lease"),
     # Monitoring
     Edge("KunPrometheusReplicaMissing", ("KunPrometheusReplicasDiverge",), ("job",), "there is only one"),
@@ -110,12 +121,12 @@ def _levels() -> Iterator[Edge]:
 
 
 def inhibit_rules() -> list[dict[str, Any]]:
-    """As Alertmanager reads them."""
+    """As Alertmanager reads them. Prometheus adds the label `cluster`: one cluster's trouble explains none of another's."""
     return [
         {
             "source_matchers": [f'alertname="{edge.source}"'],
             "target_matchers": [f'alertname=~"{"|".join(edge.targets)}"', *([edge.only] if edge.only else [])],
-            "equal": list(edge.equal),
+            "equal": ["cluster", *edge.equal],
         }
         for edge in edges()
     ]

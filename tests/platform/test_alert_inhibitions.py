@@ -19,13 +19,13 @@ pytestmark = pytest.mark.platform
 CONFIG = MonitoringConfig(relays=("http://127.0.0.1:9",))
 
 
-def alert(name: str, edge: Edge, other: str = "") -> Alert:
+def alert(name: str, edge: Edge, other: str = "", cluster: str = "eu-1") -> Alert:
     """As its case says it is, with the values of `equal` that both sides have in common, or with another one."""
-    labels = dict(CASES[name].labels) | {label: f"same-{label}{other}" for label in edge.equal}
+    labels = dict(CASES[name].labels) | {label: f"same-{label}{other}" for label in edge.equal} | {"cluster": cluster}
     if edge.only and name in edge.targets:
         label, _, value = edge.only.partition("=")
         labels[label] = value.strip('"')
-    return firing(0, "nobody", **(labels | {"alertname": name, "side": f"{name}{other}"}))
+    return firing(0, "nobody", **(labels | {"alertname": name, "side": f"{name}{other}{cluster.removeprefix('eu-1')}"}))
 
 
 def muted(one: Alertmanager) -> dict[str, bool]:
@@ -39,8 +39,8 @@ def test_every_edge(version: str, tmp_path: Path) -> None:
     with Alertmanager(program(version), tmp_path / "am", "", config=json.loads(json.dumps(document(CONFIG)))) as one:
         one.ready()
         for edge, name in [(each, target) for each in edges() for target in each.targets]:
-            posted = [alert(edge.source, edge), alert(name, edge)]
-            wanted = {edge.source: False, name: True}
+            posted = [alert(edge.source, edge), alert(name, edge), alert(name, edge, cluster="-elsewhere")]
+            wanted = {edge.source: False, name: True, f"{name}-elsewhere": False}
             if edge.equal:
                 posted.append(alert(name, edge, "-other"))
                 wanted[f"{name}-other"] = False

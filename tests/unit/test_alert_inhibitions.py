@@ -39,5 +39,6 @@ def test_rules_for_alertmanager() -> None:
     """A matcher for the source, one for all targets, and what else the targets must be."""
     rules = inhibit_rules()
     assert len(rules) == len(edges())
+    assert all(rule["equal"][0] == "cluster" for rule in rules)
     lag = next(rule for rule in rules if rule["source_matchers"] == ['alertname="KunFanoutCheckpointLag"'])
     assert lag["target_matchers"] == ['alertname=~"KunPipelineLagSeconds|KunPipelineLagGrowing"', 'job="kunobs-fanout"']
