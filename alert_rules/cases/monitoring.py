@@ -99,8 +99,11 @@ CASES = {
         (
             Series(f"prometheus_tsdb_head_series{{{_ONE}}}", 1000000),
             Series(f"prometheus_tsdb_head_series{{{_OTHER}}}", 905000, 800000),
-            Series('prometheus_tsdb_head_series{job="prometheus-tenants",instance="a"}', 5000000),
-            Series('prometheus_tsdb_head_series{job="prometheus-tenants",instance="b"}', 3000000),
+            # A tenant's own, and a pair that has half of the tenants' targets.
+            Series('prometheus_tsdb_head_series{job="shop/prometheus",instance="a"}', 5000000),
+            Series('prometheus_tsdb_head_series{job="shop/prometheus",instance="b"}', 3000000),
+            Series('prometheus_tsdb_head_series{job="prometheus-tenants-1",instance="a"}', 5000000),
+            Series('prometheus_tsdb_head_series{job="prometheus-tenants-1",instance="b"}', 5000000),
         ),
         value=0.2,
         labels={"job": "prometheus"},

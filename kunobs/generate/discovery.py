@@ -8,7 +8,7 @@ from typing import Any
 
 from kunobs.catalogue.jobs import JOBS, Job, Nodes, Pods, Service
 from kunobs.config.monitoring import MonitoringConfig
-from kunobs.generate.tenants.jobs import tenants_jobs
+from kunobs.generate.tenants.jobs import GONE, tenants_jobs
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _META = "__meta_kubernetes_"
@@ -70,6 +70,7 @@ def _found(found: Service | Nodes | Pods) -> dict[str, Any]:
         label = f"{_META}pod_label_{_safe(found.label)}"
         relabel = [
             {"source_labels": [label], "regex": found.value, "action": "keep"},
+            GONE,
             # A pod is found once for each of its ports.
             {"source_labels": [f"{_META}pod_container_init"], "regex": "true", "action": "drop"},
             {"source_labels": [f"{_META}pod_ip"], "regex": "([^:]+)", "target_label": "__address__",

@@ -82,7 +82,7 @@ SIGNALS = (
     Signal(
         alert="KunPrometheusReplicaMissing",
         severity="warning",
-        expr='clamp_min(count by (job) (up{job="prometheus"}), 2) - on (job) sum by (job) (up)',
+        expr='clamp_min(count by (job) (up{job=~"prometheus(-tenants-[0-9]+)?"}), 2) - on (job) sum by (job) (up)',
         comparison=">",
         threshold=0,
         wait="10m",
@@ -140,7 +140,7 @@ SIGNALS = (
         alert="KunPrometheusReplicasDiverge",
         severity="warning",
         expr=(
-            '1 - min by (job) (sum by (job, instance) (prometheus_tsdb_head_series{job="prometheus"}))'
+            '1 - min by (job) (sum by (job, instance) (prometheus_tsdb_head_series{job=~"prometheus(-tenants-[0-9]+)?"}))'
             " / max by (job) (sum by (job, instance) (prometheus_tsdb_head_series))"
         ),
         comparison=">",

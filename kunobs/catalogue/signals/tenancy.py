@@ -6,7 +6,7 @@ from kunobs.catalogue.jobs import JOBS
 from kunobs.catalogue.signal import Signal, Text
 
 # Every other job is a tenant's.
-_PLATFORM = "|".join(JOBS)
+_PLATFORM = "|".join([*JOBS, "prometheus-tenants-.+", "kunobs-.+"])
 _USED = (
     'max by (namespace, resource) (kube_resourcequota{type="used"} / ignoring (type) '
     '(kube_resourcequota{type="hard"} > 0))'

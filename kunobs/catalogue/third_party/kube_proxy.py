@@ -1,16 +1,10 @@
-"""kube-proxy, one on each node.
-
-The label ip_family is there since Kubernetes 1.33 (pull request 129173); the source is a fork of it from that time, because
-Kubernetes' own file could only be read as it was before.
-"""
+"""kube-proxy, one on each node. The label ip_family is there since Kubernetes 1.33."""
 
 from __future__ import annotations
 
 from kunobs.catalogue.third_party.declare import declared
 
-_made = declared(
-    "github.com/vitorsavian/kubernetes@e81160e70198e42c0a258ec7193657eaa78287b0:pkg/proxy/metrics/metrics.go"
-)
+_made = declared("github.com/kubernetes/kubernetes@v1.34.4:pkg/proxy/metrics/metrics.go")
 
 METRICS = (
     _made(

@@ -15,6 +15,8 @@ from kunobs.catalogue.signals import RECORDINGS, SIGNALS
 from kunobs.config.monitoring import MonitoringConfig
 
 _META = "__meta_kubernetes_"
+# A pod that has ended, or was evicted, is there for long and answers nobody.
+GONE = {"source_labels": [f"{_META}pod_phase"], "regex": "Succeeded|Failed", "action": "drop"}
 _PARTS = ("_bucket", "_sum", "_count")
 # What every program has of itself; the platform's rules ask for them by job.
 _EVERYBODYS = ("process_", "go_", "python_", "scrape_", "up", "ALERTS")
@@ -43,6 +45,7 @@ def _pods(config: MonitoringConfig, shard: int | None) -> dict[str, Any]:
         "kubernetes_sd_configs": [{"role": "pod"}],
         "relabel_configs": [
             {"source_labels": [f"{annotation}scrape"], "regex": "true", "action": "keep"},
+            GONE,
             *_sharded(config, shard, f"{_META}namespace"),
             {"source_labels": [f"{annotation}path"], "regex": "(/.*)", "target_label": "__metrics_path__"},
             {"source_labels": [f"{_META}pod_ip", f"{annotation}port"], "regex": "([^:;]+);([0-9]+)",
