@@ -73,7 +73,7 @@ EXPLAINED: tuple[Edge, ...] = (
     Edge("KunNodesDownTogether", ("KunNodeDown", "KunNodeNotReady", "KunKubeletDown"), (), "many at once have one cause"),
     Edge("KunNodesNotReady", ("KunNodeNotReady", "KunKubeletDown"), (), "many at once have one cause"),
     Edge("KunNodeDiskFull", ("KunNodeDiskFilling",), ("instance", "mountpoint"), "the same, and worse"),
-    Edge("KunProxiesStuckTogether", ("KunProxySyncStuck", "KunProxyNeverSynced"), (), "many at once have one cause"),
+    Edge("KunProxiesStuckTogether", ("KunProxySyncStuck",), (), "many at once have one cause"),
     Edge("KunFelixFailingTogether", ("KunFelixDataplaneFailing",), (), "many at once have one cause"),
     Edge("KunBGPSessionsDown", ("KunBGPSessionDown", "KunECMPWidthLow"), (), "many at once have one cause"),
     Edge("KunDNSDown", ("KunDNSServfail", "KunDNSForwardBroken", "KunDNSLatency"), (), "nobody answers"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alert_rules.case import Ago, Case, Level, Series
+from alert_rules.case import Ago, Case, Series
 
 _LAST = "kubeproxy_sync_proxy_rules_last_timestamp_seconds"
 _QUEUED = "kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds"
@@ -19,10 +19,13 @@ def _proxy(node: int, last: tuple[float, float], queued: float, family: str = "I
     )
 
 
-def _unsynced(node: int, silent: Level, fires: Level) -> tuple[Series, ...]:
-    """A change came a while ago; the levels are those of the last sync."""
-    labels = f'instance="node-{node}:10249",ip_family="IPv6"'
-    return Series(f"{_LAST}{{{labels}}}", silent, fires), Series(f"{_QUEUED}{{{labels}}}", Ago(100))
+def _unsynced(node: int, silent: float, fires: float) -> tuple[Series, ...]:
+    """Seconds since a start after which no sync has worked."""
+    at = f'instance="node-{node}:10249"'
+    return (
+        Series(f'{_QUEUED}{{{at},ip_family="IPv6"}}', Ago(5)),
+        Series(f'process_start_time_seconds{{job="kube-proxy",{at}}}', Ago(silent), Ago(fires)),
+    )
 
 
 def _failures(metric: str) -> Case:
@@ -44,13 +47,8 @@ def _histogram(metric: str, labels: str, *steps: tuple[str, float, float]) -> tu
 
 CASES = {
     "KunProxySyncStuck": Case(
-        (*_proxy(1, (590, 660), 5), *_proxy(2, (3000, 3000), 3001)),
+        (*_unsynced(1, 590, 660), *_proxy(2, (3000, 3000), 3001), *_proxy(3, (590, 590), 5)),
         value=660,
-        labels=_PROXY,
-    ),
-    "KunProxyNeverSynced": Case(
-        (*_unsynced(1, Ago(90), None), *_unsynced(2, Ago(90), Ago(90)), *_proxy(3, (3000, 3000), 5)),
-        value=1,
         labels=_PROXY,
     ),
     "KunProxiesStuckTogether": Case(
@@ -58,9 +56,9 @@ CASES = {
             *(series for node in range(1, 5) for series in _proxy(node, (700, 700), 5)),
             # Both families of a node are one node.
             *(series for node in range(1, 5) for series in _proxy(node, (700, 700), 5, "IPv4")),
-            *_unsynced(5, None, None),
-            *_unsynced(6, Ago(90), None),
-            *(series for node in range(7, 8) for series in _proxy(node, (590, 660), 5)),
+            *_unsynced(5, 700, 700),
+            *_unsynced(6, 590, 660),
+            *_proxy(7, (590, 660), 5),
             *(series for node in range(8, 12) for series in _proxy(node, (3000, 3000), 3001)),
         ),
         value=7,

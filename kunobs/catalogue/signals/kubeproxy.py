@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from kunobs.catalogue.signal import Signal, Text
 
-_BEHIND = (
-    "max by (instance, ip_family) (kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds)"
-    " > max by (instance, ip_family) (kubeproxy_sync_proxy_rules_last_timestamp_seconds)"
+_QUEUED = "max by (instance, ip_family) (kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds)"
+_LAST = (
+    "(max by (instance, ip_family) (kubeproxy_sync_proxy_rules_last_timestamp_seconds)"
+    f" or on (instance, ip_family) 0 * {_QUEUED}"
+    " + on (instance) group_left () max by (instance) (process_start_time_seconds))"
 )
+"""Before the first sync that works there is no such series; then the start counts."""
+_BEHIND = f"{_QUEUED} > {_LAST}"
 """Changes wait; without any, kube-proxy does not sync for an hour and all is well."""
-_NEVER = (
-    "max by (instance, ip_family) (kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds)"
-    " unless on (instance, ip_family) max by (instance, ip_family) (kubeproxy_sync_proxy_rules_last_timestamp_seconds)"
-)
-"""Changes came and no sync has worked since the start: there is no series of a last one. Before 1.33 it was 0, long ago."""
 
 SIGNALS = (
     Signal(
         alert="KunProxySyncStuck",
         severity="warning",
-        expr="time() - max by (instance, ip_family) (kubeproxy_sync_proxy_rules_last_timestamp_seconds)",
+        expr=f"time() - {_LAST}",
         comparison=">",
         threshold=600,
         unit="seconds",
@@ -29,7 +28,8 @@ SIGNALS = (
             "{instance} 的 kube-proxy 不再同步 {ip_family}", "kube-proxy {instance} no longer syncs {ip_family}"
         ),
         description=Text(
-            "有变更在等，上次同步成功是 {value} 前。", "Changes wait and its last sync that worked was {value} ago."
+            "有变更在等，上次同步成功（没有过则是启动）是 {value} 前。",
+            "Changes wait, and its last sync that worked, or its start where there was none, was {value} ago.",
         ),
         impact=Text(
             "该节点上的 Pod 还在连已经不在的后端，也看不到新服务。",
@@ -41,45 +41,17 @@ SIGNALS = (
         ),
     ),
     Signal(
-        alert="KunProxyNeverSynced",
-        severity="warning",
-        expr=f"count by (instance, ip_family) ({_NEVER})",
-        comparison=">",
-        threshold=0,
-        wait="10m",
-        title=Text(
-            "{instance} 的 kube-proxy 启动后没有同步过 {ip_family}",
-            "kube-proxy {instance} has not synced {ip_family} since its start",
-        ),
-        description=Text(
-            "有变更在等，{ip_family} 却一次也没有同步成功。",
-            "Changes wait, and not one sync of {ip_family} has worked.",
-        ),
-        impact=Text(
-            "该节点上的服务规则是重启前的样子；机器刚启动的话一条也没有。",
-            "The rules for services are those from before the restart; on a machine that has just booted there are none.",
-        ),
-        action=Text(
-            "看该节点 kube-proxy 的日志里被拒绝的规则或缺的内核模块；刚升级过就回退。",
-            "See in its log which rule is refused or which kernel module is missing; undo an upgrade that was just made.",
-        ),
-    ),
-    Signal(
         alert="KunProxiesStuckTogether",
         severity="critical",
-        expr=(
-            "count(count by (instance)"
-            " (time() - max by (instance, ip_family) (kubeproxy_sync_proxy_rules_last_timestamp_seconds) > 600"
-            f" and on (instance, ip_family) ({_BEHIND}) or on (instance, ip_family) ({_NEVER})))"
-        ),
+        expr=(f"count(count by (instance) (time() - {_LAST} > 600 and on (instance, ip_family) ({_BEHIND})))"),
         comparison=">",
         threshold=5,
         wait="5m",
         keep="5m",
         title=Text("多个节点的 kube-proxy 停止同步", "kube-proxy has stopped syncing on many nodes"),
         description=Text(
-            "{value} 个节点的 kube-proxy 超过 10 分钟没有同步成功，或启动后一次也没有。",
-            "kube-proxy on {value} nodes has not synced for 10 minutes, or not once since its start.",
+            "{value} 个节点的 kube-proxy 超过 10 分钟没有同步成功。",
+            "kube-proxy on {value} nodes has not synced for 10 minutes.",
         ),
         impact=Text(
             "发布和扩缩容时，流量仍去已删的 Pod：越来越多服务出错。",
