@@ -94,7 +94,9 @@ EXPLAINED: tuple[Edge, ...] = (
     Edge("KunEtcdNoLeader", ("KunApiserverErrors", "KunApiserverSlow", "KunControlPlaneNoLeader"), (),
          "nothing can be written to the cluster"),
     Edge("KunApiserverErrors", ("KunApiserverBurnFast", "KunApiserverBurnSteady"), (), "the same errors, over a longer time"),
-    Edge("KunApiserverDown", ("KunControlPlaneNoLeader", "KunApiserviceUnavailable", "KunAdmissionWebhookFailing"), (), "nobody can renew a lease"),
+    Edge("KunApiserverDown",
+         ("KunApiserverReplicaMissing", "KunControlPlaneNoLeader", "KunApiserviceUnavailable", "KunAdmissionWebhookFailing"), (),
+         "nobody answers, nobody can renew a lease"),
     # Monitoring
     Edge("KunPrometheusReplicaMissing", ("KunPrometheusReplicasDiverge",), ("job",), "there is only one"),
     Edge("KunAlertmanagerReplicaMissing", ("KunAlertmanagerClusterSplit", "KunAlertmanagerPeersFailed"), (), "that is who is missing"),

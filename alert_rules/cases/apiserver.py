@@ -23,6 +23,16 @@ CASES = {
         value=0,
         labels={"job": "apiserver"},
     ),
+    "KunApiserverReplicaMissing": Case(
+        (
+            Series(f"up{{{_ONE}}}", 1),
+            Series(f"up{{{_OTHER}}}", 1, 0),
+            Series('up{job="apiserver",instance="10.0.0.3:6443"}', 1, None),
+            Series('up{job="etcd",instance="10.0.0.1:2379"}', 1),
+        ),
+        value=2,
+        window=6,
+    ),
     # What another job counts is in neither of the two sums.
     "KunApiserverErrors": Case(
         (

@@ -24,6 +24,27 @@ SIGNALS = (
         ),
     ),
     Signal(
+        alert="KunApiserverReplicaMissing",
+        severity="warning",
+        # One that has stopped is soon no endpoint of the Service any more, and has no `up` then.
+        expr='max_over_time(sum(up{job="apiserver"})[1d:5m]) - sum(up{job="apiserver"})',
+        comparison=">",
+        threshold=0,
+        wait="10m",
+        title=Text("少了 {value} 个 apiserver", "{value} apiservers are missing"),
+        description=Text(
+            "比过去一天最多时少 {value} 个能采集到的。", "{value} fewer can be scraped than at most in the last day."
+        ),
+        impact=Text(
+            "其余的承担全部请求；若有意缩减，一天后自行结束。",
+            "The others bear all requests; after a wanted reduction it ends by itself within a day.",
+        ),
+        action=Text(
+            "kubectl -n kube-system get pod -l component=kube-apiserver -o wide，到少了的机器上 crictl ps -a --name kube-apiserver。",
+            "kubectl -n kube-system get pod -l component=kube-apiserver -o wide, then crictl ps -a --name kube-apiserver on the machine that lacks it.",
+        ),
+    ),
+    Signal(
         alert="KunApiserverErrors",
         severity="critical",
         # Below ten requests a second one client that tries again and again would make up the 5 %.
