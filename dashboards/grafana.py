@@ -41,7 +41,7 @@ _OF_ONE = {
 
 
 class RefusedError(KunobsError):
-    """Grafana takes not this dashboard or this folder; others it may."""
+    """Grafana does not take this dashboard or this folder, or is too old; others it may take."""
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ def test_created_then_unchanged_then_changed(fake: FakeGrafana, run: Any) -> Non
     code, lines, last = run("--language", "en")
     assert (code, [line for line in lines if "unchanged" not in line]) == (0, ["kun-dns: changed"])
     assert fake.writes == ["/api/dashboards/db"]
+    assert not any("folders" in path for _, path in fake.asked)
     assert last.endswith(f": {COUNT - 1} unchanged, 1 changed\n")
 
 
