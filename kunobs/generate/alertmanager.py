@@ -13,7 +13,7 @@ from alert_rules.yaml import dump
 from kunobs.config.monitoring import MonitoringConfig
 
 WATCHDOG = "KunWatchdog"
-GROUP_BY = ["alertname", "component", "namespace"]
+GROUP_BY = ["cluster", "alertname", "component", "namespace"]
 
 
 def alertmanager_files(config: MonitoringConfig, tenants: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -36,7 +36,7 @@ def document(config: MonitoringConfig, tenants: Mapping[str, str] | None = None)
                 {
                     "matchers": [f'alertname="{WATCHDOG}"'],
                     "receiver": "noc",
-                    "group_by": ["prometheus"],
+                    "group_by": ["cluster", "prometheus"],
                     "group_wait": "0s",
                     "group_interval": "1m",
                     "repeat_interval": "50s",
