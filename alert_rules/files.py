@@ -34,6 +34,8 @@ def rule_files(
     if bundle:
         files |= {f"rules/{system}.yaml": rule_file(f"kunobs.{system}", rules) for system, rules in systems.items()}
     for system, recordings in RECORDINGS.items():
+        if system not in signals:
+            continue
         files[f"rules/recording.{system}.yaml"] = rule_file(f"kunobs.{system}.recording", (), recordings)
     return files
 

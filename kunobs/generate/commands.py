@@ -29,13 +29,27 @@ def rules(
     bundle: Annotated[
         bool, typer.Option("--bundle", help="One file for each system instead of one for each alert.")
     ] = False,
+    without: Annotated[
+        list[str] | None, typer.Option(help="A system that you do not have, as in ceph; may be repeated.")
+    ] = None,
 ) -> None:
     """Alerting and recording rules, one file for each alert."""
+    from difflib import get_close_matches
+
     from alert_rules.files import rule_files
     from alert_rules.model import Links
+    from kunobs.catalogue.signals import SIGNALS
+    from kunobs.errors import UsageError
 
+    for name in without or ():
+        if name not in SIGNALS:
+            near = get_close_matches(name, SIGNALS, 1) or sorted(SIGNALS)
+            raise UsageError(
+                f"--without {name}: there is no system of that name", hint=f"did you mean {', '.join(near)}?"
+            )
+    signals = {name: those for name, those in SIGNALS.items() if name not in (without or ())}
     links = Links(runbooks.rstrip("/"), dashboards.rstrip("/"))
-    _write(out, rule_files(links, tests=tests, bundle=bundle))
+    _write(out, rule_files(links, tests=tests, bundle=bundle, signals=signals))
 
 
 def _config(config: Path | None, *, needed: bool = True) -> MonitoringConfig:

@@ -9,6 +9,7 @@ import pytest
 
 from alert_rules.files import rule_files
 from alert_rules.model import Links
+from kunobs.cli import main
 from kunobs.errors import UsageError
 from kunobs.generate.files import LIST, Written, write
 
@@ -58,3 +59,13 @@ def test_rules_are_the_same_bytes_each_time() -> None:
     for bundle in (False, True):
         assert rule_files(Links(), tests=True, bundle=bundle) == rule_files(Links(), tests=True, bundle=bundle)
     assert all(name.startswith(("rules/", "tests/")) for name in rule_files(Links(), tests=True, bundle=True))
+
+
+def test_systems_that_are_not_there_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """None of their rules, all of the others'; an unknown one is a mistake, not silence."""
+    assert main(["generate", "rules", "--bundle", "--out", str(tmp_path), "--without", "ceph", "--without", "slo"]) == 0
+    left = {path.name for path in (tmp_path / "rules").iterdir()}
+    assert {"ceph.yaml", "slo.yaml", "recording.slo.yaml"}.isdisjoint(left)
+    assert {"kafka.yaml", "etcd.yaml"} <= left
+    assert main(["generate", "rules", "--out", str(tmp_path), "--without", "cehp"]) == 2
+    assert "did you mean ceph?" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from alert_rules.inhibitions import edges
 from alert_rules.suite import entries
@@ -94,3 +95,12 @@ def test_pages_of_exporters_name_alerts_and_write_none(page: Path) -> None:
     assert named <= {one.signal.alert for one in entries()}
     assert not re.search(r"^\s*- alert:", text, re.MULTILINE)
     assert set(re.findall(r"job_name: (\S+)", text)) <= {*JOBS, "kunobs-kafka-partitions"}
+
+
+def test_its_yaml_is_yaml() -> None:
+    """What somebody pastes into Grafana's or Prometheus' files; of a tenant's page too."""
+    for page in ("monitoring.md", "tenant-monitoring.md"):
+        blocks = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "docs" / page).read_text(), re.DOTALL)
+        assert blocks
+        for block in blocks:
+            assert YAML(typ="safe", pure=True).load(block)
