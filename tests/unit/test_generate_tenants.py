@@ -456,3 +456,15 @@ def test_the_command_says_what_is_wrong_and_makes_the_rest(tmp_path: Path, capsy
     assert said.err.rstrip().endswith("shop: not made, it keeps what it had")
     (source / "shop.yaml").unlink()
     assert main(arguments) == 0
+
+
+def test_many_tenants_are_made_by_several_processes_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same files and the same messages as by one."""
+    source = folder(tmp_path / "t", **{f"team-{n}": PAYMENTS for n in range(55)}, evil=HOSTILE)
+    by_several = made(source, tmp_path / "several")
+    monkeypatch.setattr("kunobs.generate.tenants.build._MANY", 1000)
+    by_one = made(source, tmp_path / "one")
+    assert contents(tmp_path / "several") == contents(tmp_path / "one")
+    assert by_several.wrong == by_one.wrong
+    assert by_several.wrong.keys() == {"evil"}
+    assert by_several.made == 55

@@ -7,9 +7,11 @@ clusters with operators.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from importlib import resources
 from pathlib import Path
@@ -28,6 +30,8 @@ MADE = ".kunobs-tenants"
 # grafana-operator writes a dashboard into etcd, which takes 1.5 MiB with all around it; kubectl apply keeps a copy in an annotation
 # of at most 262,144 bytes.
 _LARGEST = 256 << 10
+# Below it a second process costs more than it saves.
+_MANY = 50
 _PACKAGES = ("kunobs", "dashboards", "alert_rules")
 
 
@@ -42,29 +46,30 @@ class Built:
 
 
 def build(
-    out: Path, found: Iterable[Text], wrong: Mapping[str, list[str]], config: MonitoringConfig, wanted: Wanted
+    out: Path, found: Sequence[Text], wrong: Mapping[str, list[str]], config: MonitoringConfig, wanted: Wanted
 ) -> Built:
     """All tenants. One whose file is wrong keeps what was last made for it."""
     built = Built(wrong=dict(wrong))
     before = _before(out)
     after: dict[str, Any] = {}
     about = _digest(f"{_program()} {config!r} {wanted!r}".encode())
+    inputs = {text.namespace: _digest(f"{about} {text.path} {text.digest}".encode()) for text in found}
+    changed: list[Text] = []
     for text in found:
         known = before.get(text.namespace, {})
-        digest = _digest(f"{about} {text.path} {text.digest}".encode())
-        if known.get("input") == digest and _untouched(out, known["files"]):
+        if known.get("input") == inputs[text.namespace] and _untouched(out, known["files"]):
             built.kept |= known["files"].keys()
             after[text.namespace] = known
-            continue
-        try:
-            files = files_of(tenant(text), config, wanted)
-        except (ConfigError, Wrong) as error:
-            built.wrong[text.namespace] = error.messages if isinstance(error, Wrong) else str(error).splitlines()
+        else:
+            changed.append(text)
+    for text, files, messages in _all(changed, config, wanted):
+        if messages:
+            built.wrong[text.namespace] = messages
             continue
         built.files |= files
         built.made += 1
         after[text.namespace] = {
-            "input": digest,
+            "input": inputs[text.namespace],
             "files": {name: _digest(content.encode()) for name, content in files.items()},
         }
     for namespace in built.wrong:
@@ -75,6 +80,30 @@ def build(
             built.kept |= {name for name in known["files"] if (out / name).exists()}
     built.files[MADE] = json.dumps(after, sort_keys=True, indent=0) + "\n"
     return built
+
+
+def _all(
+    changed: list[Text], config: MonitoringConfig, wanted: Wanted
+) -> Iterator[tuple[Text, dict[str, str], list[str]]]:
+    """(input, files, messages) of each; many are shared out among the processors."""
+    work = partial(_one, config=config, wanted=wanted)
+    if len(changed) < _MANY:
+        results: Iterable[tuple[dict[str, str], list[str]]] = map(work, changed)
+        yield from ((text, *result) for text, result in zip(changed, results, strict=True))
+        return
+    with ProcessPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for text, result in zip(changed, pool.map(work, changed, chunksize=8), strict=True):
+            yield text, *result
+
+
+def _one(text: Text, config: MonitoringConfig, wanted: Wanted) -> tuple[dict[str, str], list[str]]:
+    """Files, or why there are none."""
+    try:
+        return files_of(tenant(text), config, wanted), []
+    except ConfigError as error:
+        return {}, str(error).splitlines()
+    except Wrong as error:
+        return {}, error.messages
 
 
 def files_of(one: Tenant, config: MonitoringConfig, wanted: Wanted) -> dict[str, str]:
