@@ -65,8 +65,12 @@ def _write(path: Path, text: str) -> bool:
         if path.read_bytes() == data:
             return False
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        pass
     fresh = path.with_name(f"{path.name}.new")
-    fresh.write_bytes(data)
+    try:
+        fresh.write_bytes(data)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_bytes(data)
     fresh.replace(path)
     return True
