@@ -78,7 +78,9 @@ def _series(found: Mapping[str, Any], legend: str, end: int) -> dict[str, Any]:
     for label, value in labels.items():
         name = name.replace(f"{{{{{label}}}}}", value)
     if not legend:
-        name = " ".join(value for label, value in sorted(labels.items()) if label not in ("job", "instance"))
+        # The target is a name where there is no other.
+        own = [value for label, value in sorted(labels.items()) if label not in ("job", "instance")]
+        name = " ".join(own) or labels.get("instance", "")
     values: list[float | None] = [None] * (SPAN // STEP + 1)
     for at, value in found["values"]:
         values[(int(at) - (end - SPAN)) // STEP] = None if value in ("NaN", "+Inf", "-Inf") else round(float(value), 6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,6 +39,8 @@ _POOL: Mapping[str, tuple[str, ...]] = {
     "quantile": ("0.5", "0.99"),
 }
 _LE = ("0.005", "0.05", "0.5", "1.0", "5.0", "10.0", "30.0", "60.0", "300.0", "+Inf")
+# `0 when all is well, 1 with warnings, 2 with errors`: the states of a number.
+_NUMBERED = re.compile(r"(?:^|, )(\d) \w")
 _STATE_NAMES = ("_up", "_success", "_ok", "_ready", "up", "_successful", "_failing", "_paused", "_brain", "_healthy")
 Labels = tuple[tuple[str, str], ...]
 
@@ -81,7 +84,10 @@ class Series:
             # One of the states that a label lists, each for twenty minutes.
             ((label, states),) = spec.closed.items()
             return float(sorted(states)[now // 1200 % len(states)] == dict(self.labels)[label])
-        if spec.name.endswith(_STATE_NAMES) or spec.help.startswith(("1 when", "1 while", "Whether")):
+        numbered = _NUMBERED.findall(spec.help)
+        if len(numbered) > 2:
+            return float(numbered[now // 1200 % len(numbered)])
+        if spec.name.endswith(_STATE_NAMES) or spec.help.startswith(("1 when", "1 while", "1, with", "Whether")):
             return float(self._well(now))
         if spec.unit == "ratio" or "from 0 to 1" in spec.help:
             return round(0.55 + 0.4 * wave, 4)

@@ -33,8 +33,8 @@
   }
   function stats(box, p, w, h) {
     const inner = make(box, "div", undefined, "stat"), few = p.series.slice(0, w > 300 ? 6 : 3);
-    few.forEach((s) => { const v = last(s.values), known = v !== null && state(p, v); const e = make(inner, "div"); const b = make(e, "b", known ? known[1] : v === null ? "-" : shown(p.unit)(v));
-      b.style.color = known ? NAMED[known[2]] || known[2] : colour(p.steps, v); b.style.fontSize = Math.max(14, Math.min(h / 3.2, w / few.length / 5)) + "px"; if (p.series.length > 1 || s.name) make(e, "span", s.name || VALUE); });
+    few.forEach((s) => { const v = last(s.values), known = v !== null && state(p, v); const e = make(inner, "div"); const text = known ? known[1] : v === null ? "-" : shown(p.unit)(v), b = make(e, "b", text);
+      b.style.color = known ? NAMED[known[2]] || known[2] : colour(p.steps, v); b.style.fontSize = Math.max(14, Math.min(h / 3.2, w / few.length / 5, (1.4 * w) / few.length / Math.max(1, text.length))) + "px"; if (p.series.length > 1 || s.name) make(e, "span", s.name || VALUE); });
   }
   function bars(box, p) {
     const inner = make(box, "div", undefined, "bars"), most = Math.max(...p.series.map((s) => last(s.values) || 0), 1e-12);
