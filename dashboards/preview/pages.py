@@ -55,7 +55,7 @@ def _panel(server: Server, board: Board, panel: Panel, language: str, end: int) 
     for query in panel.queries:
         text = filled(query.expr, board)
         found = server.ask("query_range", query=text, start=end - SPAN, end=end, step=STEP)["result"]
-        series += [_series(one, said(query.legend, language), end) for one in found]
+        series += [named_series(one, said(query.legend, language), end) for one in found]
     series.sort(key=lambda one: -max((value for value in one["values"] if value is not None), default=0))
     return {
         "title": said(panel.title, language),
@@ -72,7 +72,8 @@ def _panel(server: Server, board: Board, panel: Panel, language: str, end: int) 
     }
 
 
-def _series(found: Mapping[str, Any], legend: str, end: int) -> dict[str, Any]:
+def named_series(found: Mapping[str, Any], legend: str, end: int) -> dict[str, Any]:
+    """A series of Prometheus' answer with its name and its values on the grid of the page; None where there is none."""
     labels = {name: value for name, value in found["metric"].items() if name != "__name__"}
     name = legend
     for label, value in labels.items():

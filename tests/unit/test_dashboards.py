@@ -25,7 +25,7 @@ from dashboards.boards import BOARDS
 from dashboards.files import dashboard_files
 from dashboards.model import Board, Panel, said
 from dashboards.panels import LANGUAGES, UNITS
-from dashboards.preview.pages import pages
+from dashboards.preview.pages import named_series, pages
 from dashboards.prove.macros import filled, names
 from dashboards.prove.world import world
 from dashboards.signals import shown
@@ -350,3 +350,17 @@ def test_the_same_bytes_under_another_hash_seed() -> None:
         for seed in ("0", "1", "4242")
     }
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "legend", "name"),
+    [
+        ({"instance": "a:1", "job": "x"}, "", "a:1"),
+        ({"instance": "a:1", "pod": "p"}, "", "p"),
+        ({}, "", ""),
+        ({"instance": "a:1", "pod": "p"}, "{{pod}} of {{instance}}", "p of a:1"),
+    ],
+)
+def test_the_preview_names_a_series_by_what_is_its_own(labels: dict[str, str], legend: str, name: str) -> None:
+    """Its target where there is nothing else."""
+    assert named_series({"metric": labels, "values": []}, legend, 1_790_000_000)["name"] == name

@@ -74,7 +74,6 @@ def pod_monitor(tenant: Tenant, scrape: ScrapeConfig, config: MonitoringConfig) 
         "honorTimestamps": False,
     }
     spec = {
-        "jobLabel": f"kunobs.io/{scrape.name}",
         "selector": {"matchLabels": dict(scrape.selector)},
         "podMetricsEndpoints": [endpoint],
         "sampleLimit": limits.samples,
