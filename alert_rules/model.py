@@ -9,6 +9,7 @@ from typing import Any
 
 from alert_rules.texts import template
 from kunobs.catalogue.jobs import board_of
+from kunobs.catalogue.links import NAMESPACE
 from kunobs.catalogue.signal import Recording, Signal, page_of
 
 # A replica whose scrape failed once has lost the series, and would tell the end of alerts that its twin still sees: a hundred were
@@ -23,6 +24,8 @@ class Links:
 
     runbooks: str = ""
     dashboards: str = ""
+    logs: str = ""
+    """A search for logs, with `{namespace}` where that goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ def rule_of(system: str, signal: Signal, links: Links) -> Rule:
         annotations["runbook_url"] = f"{links.runbooks}/{page_of(system, signal)}"
     if links.dashboards:
         annotations["dashboard_url"] = f"{links.dashboards}/d/{board_of(system)}{_variables(signal)}"
+    if links.logs and _has_namespace(signal):
+        annotations["logs_url"] = links.logs.replace(NAMESPACE, "{{ $labels.namespace }}")
     keep = signal.keep or (KEEP if signal.severity in ("critical", "warning") else "")
     labels = {"severity": signal.severity, "component": system, "owner": signal.owner, **dict(signal.labels)}
     return Rule(signal.alert, signal.query, signal.wait, keep, labels, annotations)
@@ -72,8 +77,11 @@ def rule_of(system: str, signal: Signal, links: Links) -> Rule:
 
 def _variables(signal: Signal) -> str:
     """The dashboard shows the namespace that the alert is about."""
-    about = any("namespace" in found[1].split(", ") for found in _BY.finditer(signal.expr))
-    return "?var-namespace={{ $labels.namespace }}" if about else ""
+    return "?var-namespace={{ $labels.namespace }}" if _has_namespace(signal) else ""
+
+
+def _has_namespace(signal: Signal) -> bool:
+    return any("namespace" in found[1].split(", ") for found in _BY.finditer(signal.expr))
 
 
 def recording_of(recording: Recording) -> dict[str, str]:

@@ -72,6 +72,7 @@ def push(
     ] = None,
     language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
     runbooks: Annotated[str, typer.Option(help="Address below which docs/runbooks is served, for links.")] = "",
+    logs: Annotated[str, typer.Option(help="Address of a log search with {namespace} in it, for links.")] = "",
     folder: Annotated[str, typer.Option(help="The uid of the folder; it is made where there is none.")] = "kunobs",
     check: Annotated[bool, typer.Option("--check", help="Write nothing: only compare.")] = False,
     ca_file: Annotated[str, typer.Option(help="Authorities for its certificate instead of the usual.")] = "",
@@ -85,7 +86,7 @@ def push(
         raise UsageError("--folder is no uid of Grafana", hint="letters, digits, - and _, at most 40")
     if ca_file and not Path(ca_file).is_file():
         raise UsageError(f"{ca_file} is no file", hint="--ca-file takes a file of certificates in PEM")
-    files = dashboard_files(language, runbooks.rstrip("/"))
+    files = dashboard_files(language, runbooks.rstrip("/"), logs)
     grafana = Grafana(url, token_of(token_file, os.environ), ca_file=ca_file)
     words: Counter[str] = Counter()
     for one in pushed(grafana, files, folder, check=check):

@@ -15,6 +15,7 @@ Out = Annotated[
     Path, typer.Option("--out", "-o", help="Folder; what an earlier run made there and this one does not is removed.")
 ]
 
+Logs = Annotated[str, typer.Option(help="Address of a log search with {namespace} in it, for links.")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="kunobs.yaml; else $KUNOBS_CONFIG, ./kunobs.yaml")
 ]
@@ -25,6 +26,7 @@ def rules(
     out: Out,
     runbooks: Annotated[str, typer.Option(help="Address below which docs/runbooks is served, for runbook_url.")] = "",
     dashboards: Annotated[str, typer.Option(help="Address of Grafana, for dashboard_url.")] = "",
+    logs: Logs = "",
     tests: Annotated[bool, typer.Option("--tests", help="promtool's unit tests beside each rule.")] = False,
     bundle: Annotated[
         bool, typer.Option("--bundle", help="One file for each system instead of one for each alert.")
@@ -38,6 +40,7 @@ def rules(
 
     from alert_rules.files import rule_files
     from alert_rules.model import Links
+    from kunobs.catalogue.links import log_search
     from kunobs.catalogue.signals import SIGNALS
     from kunobs.errors import UsageError
 
@@ -48,7 +51,7 @@ def rules(
                 f"--without {name}: there is no system of that name", hint=f"did you mean {', '.join(near)}?"
             )
     signals = {name: those for name, those in SIGNALS.items() if name not in (without or ())}
-    links = Links(runbooks.rstrip("/"), dashboards.rstrip("/"))
+    links = Links(runbooks.rstrip("/"), dashboards.rstrip("/"), log_search(logs))
     _write(out, rule_files(links, tests=tests, bundle=bundle, signals=signals))
 
 
@@ -78,11 +81,12 @@ def dashboards(
     out: Out,
     language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
     runbooks: Annotated[str, typer.Option(help="Address below which docs/runbooks is served, for links.")] = "",
+    logs: Logs = "",
 ) -> None:
     """Grafana dashboards as JSON, one file each."""
     from dashboards.files import dashboard_files
 
-    _write(out, dashboard_files(language, runbooks.rstrip("/")))
+    _write(out, dashboard_files(language, runbooks.rstrip("/"), logs))
 
 
 @app.command()
@@ -127,8 +131,10 @@ def tenants(
     out: Out,
     config: ConfigFile = None,
     dashboards: Annotated[str, typer.Option(help="Address of Grafana, for dashboard_url.")] = "",
+    logs: Logs = "",
 ) -> None:
     """What tenants define for themselves: rules, objectives, probes, dashboards. 3 when a tenant's file is wrong; it keeps what it had."""
+    from kunobs.catalogue.links import log_search
     from kunobs.generate.files import write
     from kunobs.generate.tenants.build import build
     from kunobs.generate.tenants.read import texts
@@ -136,7 +142,7 @@ def tenants(
 
     monitoring = _config(config)
     found, wrong = texts(folder)
-    wanted = Wanted(dashboards.rstrip("/"), monitoring.scrape_interval)
+    wanted = Wanted(dashboards.rstrip("/"), log_search(logs), monitoring.scrape_interval)
     built = build(out, found, wrong, monitoring, wanted)
     done = write(out, built.files, built.kept)
     for messages in built.wrong.values():

@@ -41,7 +41,7 @@ both = pytest.mark.parametrize("signals", [SIGNALS, waiting(KNOWN)], ids=["made"
 @pytest.mark.parametrize("version", [DEBIAN, NEWEST])
 def test_every_alert_in_every_case(version: str, signals: Signals, tmp_path: Path) -> None:
     """As `kunobs generate rules --tests` writes them."""
-    links = Links("https://runbooks.example", "https://grafana.example")
+    links = Links("https://runbooks.example", "https://grafana.example", "https://kibana.example/?q={namespace}")
     write(tmp_path, rule_files(links, tests=True, signals=signals))
     tests = sorted((tmp_path / "tests").glob("*.test.yaml"))
     assert len(tests) == len(list(entries(signals))) > 0

@@ -33,6 +33,7 @@ from kunobs.catalogue.jobs import board_of
 from kunobs.catalogue.known import KNOWN
 from kunobs.catalogue.signal import Comparison, Signal, Text
 from kunobs.catalogue.signals import RECORDINGS, SIGNALS
+from kunobs.errors import UsageError
 from tests.support import REPOSITORY
 
 each = pytest.mark.parametrize("board", BOARDS, ids=lambda one: one.uid)
@@ -334,6 +335,17 @@ def test_links_lead_to_runbooks() -> None:
     assert "https://runbooks.example/KunKafkaDiskFull.md" in text
     assert "https://runbooks.example/kafka.md#kunkafkadiskfilling" in text
     assert "runbooks" not in dashboard_files("en")["kun-kafka.json"]
+
+
+def test_links_lead_to_logs() -> None:
+    """Of the namespaces that are chosen; where there is none to choose there is no link."""
+    files = dashboard_files("zh", logs="https://kibana.example/?q={namespace}")
+    assert {"title": "日志", "url": "https://kibana.example/?q=${namespace}", "targetBlank": True} in [
+        link for panel in panels(json.loads(files["kun-workloads.json"])) for link in panel.get("links", ())
+    ]
+    assert "kibana" not in files["kun-node.json"]
+    with pytest.raises(UsageError, match="no address with"):
+        dashboard_files("zh", logs="https://kibana.example/")
 
 
 def test_the_same_bytes_under_another_hash_seed() -> None:

@@ -69,3 +69,15 @@ def test_systems_that_are_not_there_are_left_out(tmp_path: Path, capsys: pytest.
     assert {"kafka.yaml", "etcd.yaml"} <= left
     assert main(["generate", "rules", "--out", str(tmp_path), "--without", "cehp"]) == 2
     assert "did you mean ceph?" in capsys.readouterr().err
+
+
+def test_alerts_about_a_namespace_lead_to_its_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Others do not; an address without a place for the namespace is a mistake."""
+    arguments = ["generate", "rules", "--out", str(tmp_path), "--logs"]
+    assert main([*arguments, "https://kibana.example/?q={namespace}"]) == 0
+    text = (tmp_path / "rules" / "KunQuotaAlmostFull.yaml").read_text()
+    assert "https://kibana.example/?q={{ $labels.namespace }}" in text
+    assert "kibana" not in (tmp_path / "rules" / "KunNodeDown.yaml").read_text()
+    for wrong in ("kibana/{namespace}", "https://kibana.example/"):
+        assert main([*arguments, wrong]) == 2
+    assert "{namespace}" in capsys.readouterr().err

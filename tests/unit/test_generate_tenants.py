@@ -35,7 +35,7 @@ from tests.tenant_files import PAYMENTS
 from tests.tenant_queries import Queries
 
 CONFIG = MonitoringConfig(relays=("https://noc.example.com",))
-WANTED = Wanted("https://grafana.example.com")
+WANTED = Wanted("https://grafana.example.com", "https://kibana.example.com/?q={namespace}")
 HOSTILE = """\
 owner: team-evil
 probes:
@@ -211,6 +211,8 @@ def test_every_rule_reads_its_namespace_and_speaks_of_it_alone(tmp_path: Path) -
         rule for group in YAML(typ="safe").load(out / "rules" / "payments.yaml")["groups"] for rule in group["rules"]
     ]
     assert len(rules) == 13
+    told = [rule["annotations"] for rule in rules if "alert" in rule]
+    assert {one["logs_url"] for one in told} == {"https://kibana.example.com/?q=payments"}
     for rule in rules:
         assert rule["labels"]["namespace"] == "payments"
         for one in selectors(promql.parse(rule["expr"])):

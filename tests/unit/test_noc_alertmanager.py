@@ -63,6 +63,17 @@ def test_a_firing_and_a_resolved_alert_in_one_body() -> None:
     assert (resolved.status, resolved.ends_ms) == ("resolved", START_MS - 123 + 600_000)
 
 
+def test_links_of_a_rule_come_before_its_query() -> None:
+    """What to do first; an annotation that is no address is no link."""
+    annotations = {
+        "logs_url": "https://kibana/x",
+        "runbook_url": "https://git/KunX.md",
+        "dashboard_url": "javascript:alert(1)",
+    }
+    found = read(message(alert(annotations=annotations))).alerts[0].links
+    assert found == ("https://git/KunX.md", "https://kibana/x", "http://prometheus-0:9090/graph?g0.expr=up")
+
+
 def test_newer_versions_say_more() -> None:
     """Fields of 0.32 and 0.34, and of versions to come, change nothing."""
     newer = {"notification_reason": "first notification", "routeLabels": {"team": "pay"}, "someday": [1]}

@@ -14,6 +14,7 @@ from alert_rules.lint.context import Settings
 from alert_rules.lint.source import LintRule
 from alert_rules.model import Links, recording_of, rule_of
 from alert_rules.texts import template
+from kunobs.catalogue.links import NAMESPACE
 from kunobs.catalogue.signal import Signal, Text
 from kunobs.catalogue.signals import RECORDINGS
 from kunobs.catalogue.slo import Objective
@@ -29,9 +30,10 @@ _OURS = frozenset(one.record for recordings in RECORDINGS.values() for one in re
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is generated for: addresses, and how often targets are scraped (seconds)."""
+    """What is generated for: addresses of Grafana and of a log search with `{namespace}`, seconds between scrapes."""
 
     dashboards: str = ""
+    logs: str = ""
     scrape_interval: float = 30.0
 
 
@@ -134,9 +136,12 @@ def _labels(tenant: Tenant, severity: str) -> dict[str, str]:
 
 
 def _links(tenant: Tenant, wanted: Wanted) -> dict[str, str]:
-    if not wanted.dashboards:
-        return {}
-    return {"dashboard_url": f"{wanted.dashboards}/d/{tenant_dashboard(tenant.namespace, 'home')}"}
+    made: dict[str, str] = {}
+    if wanted.dashboards:
+        made["dashboard_url"] = f"{wanted.dashboards}/d/{tenant_dashboard(tenant.namespace, 'home')}"
+    if wanted.logs:
+        made["logs_url"] = wanted.logs.replace(NAMESPACE, tenant.namespace)
+    return made
 
 
 def objective(slo: SloConfig, namespace: str) -> Objective:

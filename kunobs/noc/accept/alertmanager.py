@@ -6,6 +6,7 @@ Every alert counts for itself: a body whose status is `firing` may bring resolve
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -37,6 +38,9 @@ class _Message(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Message).decode
+
+# Annotations of rules that are addresses; the first is mixins' and operators' custom.
+_LINKS = ("runbook_url", "dashboard_url", "logs_url")
 
 
 def read(body: bytes) -> Post:
@@ -71,8 +75,18 @@ def _alert(number: int, alert: _Alert) -> Alert:
         starts_ms=starts,
         # A firing alert's end is only when Alertmanager would take it for resolved.
         ends_ms=ends if alert.status == "resolved" else None,
-        links=(alert.generator_url,) if alert.generator_url else (),
+        links=tuple(_links(alert)),
     )
+
+
+def _links(alert: _Alert) -> Iterator[str]:
+    """What to do, what to look at, and the query: in the order in which somebody who was woken opens them."""
+    for name in _LINKS:
+        url = alert.annotations.get(name, "")
+        if url.startswith(("https://", "http://")):
+            yield url
+    if alert.generator_url:
+        yield alert.generator_url
 
 
 def _moment(moment: datetime) -> int | None:
