@@ -78,6 +78,18 @@ CASES = {
         value=51500,
         labels={"namespace": "shop"},
     ),
+    "KunTenantProbeBudget": Case(
+        (
+            *(
+                Series(f'probe_success{{namespace="shop",service="s{number}",module="http",ip_family="ip4"}}', 1)
+                for number in range(100)
+            ),
+            Series('probe_success{namespace="shop",service="one-more",module="http",ip_family="ip6"}', None, 0),
+            Series('probe_success{namespace="play",service="s",module="http",ip_family="ip6"}', 1),
+        ),
+        value=101,
+        labels={"namespace": "shop"},
+    ),
     # The second one has its share too, of little.
     "KunTenantLogShare": Case(
         (

@@ -1,4 +1,4 @@
-"""Alerts on what tenants share: quotas, room, series, log volume, and namespaces that do not go away."""
+"""Alerts on what tenants share: quotas, room, series, probes, log volume, and namespaces that do not go away."""
 
 from __future__ import annotations
 
@@ -90,6 +90,26 @@ SIGNALS = (
             'topk(10, count by (__name__) ({namespace="…"})) 说明是哪些指标；让它的负责人减少标签。',
             'topk(10, count by (__name__) ({namespace="…"})) says which metrics; have its owner drop labels.',
         ),
+    ),
+    Signal(
+        alert="KunTenantProbeBudget",
+        severity="info",
+        expr="count by (namespace) (probe_success)",
+        comparison=">",
+        threshold=100,
+        wait="30m",
+        title=Text("{namespace} 的拨测太多", "{namespace} has too many probes"),
+        description=Text(
+            "它有 {value} 个，IPv4 和 IPv6 各算一个。", "It has {value} of them, IPv4 and IPv6 counted apart."
+        ),
+        impact=Text(
+            "拨测器是大家的：别人的拨测会排队、超时。", "The prober is shared: others' probes queue and time out."
+        ),
+        action=Text(
+            'count by (module, service) (probe_success{namespace="…"}) 说明是哪些；让它的负责人留下要紧的。',
+            'count by (module, service) (probe_success{namespace="…"}) says which; have its owner keep those that matter.',
+        ),
+        owner="tenant",
     ),
     Signal(
         alert="KunTenantLogShare",
