@@ -1,14 +1,15 @@
-"""What a tenant opens first: its logs, consumers, CI jobs, Redis and alerts."""
+"""What a tenant opens first: its alerts, logs, consumers, quota, probes, CI jobs and Redis."""
 
 from __future__ import annotations
 
-from dashboards.model import BAD_ABOVE_0, Board, Query, Row, Step, Variable, series, stat, states, table
+from dashboards.model import BAD_ABOVE_0, UP_DOWN, Board, Query, Row, Step, Variable, bars, series, stat, states, table
 from kunobs.catalogue.signal import Text
-from kunobs.catalogue.signals import kafka
+from kunobs.catalogue.signals import kafka, tenancy
 
 _N = 'namespace=~"$namespace"'
 _K = f'kafka_cluster="tenant", namespace!="", {_N}'
 _LIMIT = {signal.alert: signal.threshold for signal in kafka.SIGNALS}
+_QUOTA = {signal.alert: signal.threshold for signal in tenancy.SIGNALS}
 _REDIS = (
     ("0", Text("中断", "down"), "red"),
     ("1", Text("正常", "up"), "green"),
@@ -178,6 +179,47 @@ BOARD = Board(
                     ),
                     unit="seconds",
                     width=12,
+                ),
+            ),
+        ),
+        Row(
+            Text("我的配额和拨测", "My quota and probes"),
+            (
+                bars(
+                    Text("已用的配额", "Quota in use"),
+                    Text(
+                        "每种资源已用的份额；到 100% 新的 Pod 或卷就被拒绝。没有数据就是没有配额。",
+                        "Share of each resource that is used; at 100 % new pods or volumes are refused. No data: there is no quota.",
+                    ),
+                    f'topk(15, max by (namespace, resource) (kube_resourcequota{{type="used", {_N}}}'
+                    f' / ignoring (type) (kube_resourcequota{{type="hard", {_N}}} > 0)))',
+                    "{{namespace}} {{resource}}",
+                    unit="ratio",
+                    steps=(Step(None, "green"), Step(_QUOTA["KunQuotaAlmostFull"], "orange")),
+                ),
+                series(
+                    Text("我的指标的序列", "Series of my metrics"),
+                    Text(
+                        "一次采集所有目标得到的样本，前 15 名；线是预算。",
+                        "Samples that a scrape of all targets brings, the top 15; the line is the budget.",
+                    ),
+                    Query(
+                        f"topk(15, sum by (namespace) (scrape_samples_post_metric_relabeling{{{_N}}}))",
+                        "{{namespace}}",
+                    ),
+                    steps=(Step(None, "green"), Step(_QUOTA["KunTenantSeriesBudget"], "orange")),
+                ),
+                states(
+                    Text("我的拨测", "My probes"),
+                    Text(
+                        "每个服务的 IPv4 和 IPv6 各一行；只断一行就是那一族的路由或 DNS。",
+                        "A line each for IPv4 and IPv6 of a service; where one alone is down look at its routes and its DNS record.",
+                    ),
+                    f"max by (namespace, service, ip_family) (probe_success{{{_N}}})",
+                    "{{namespace}}/{{service}} {{ip_family}}",
+                    UP_DOWN,
+                    width=8,
+                    height=8,
                 ),
             ),
         ),
