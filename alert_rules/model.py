@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import promql_parser as promql
+
+from alert_rules.lint.context import Context, Settings
+from alert_rules.lint.shapes import shape
+from alert_rules.lint.source import LintRule, Source
 from alert_rules.texts import template
 from kunobs.catalogue.jobs import board_of
+from kunobs.catalogue.known import KNOWN
 from kunobs.catalogue.links import NAMESPACE
 from kunobs.catalogue.signal import Recording, Signal, page_of
 
 # A replica whose scrape failed once has lost the series, and would tell the end of alerts that its twin still sees: a hundred were
 # told as resolved and opened again so. Four scrapes of 30 s.
 KEEP = "2m"
-_BY = re.compile(r"by \(([\w, ]+)\)")
+_NONE = LintRule(Source("", ()), "", 0, "", True, "", 1, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,10 @@ def _variables(signal: Signal) -> str:
 
 
 def _has_namespace(signal: Signal) -> bool:
-    return any("namespace" in found[1].split(", ") for found in _BY.finditer(signal.expr))
+    """Of what is counted within the query a label may be named that its result has not."""
+    query = promql.parse(signal.expr)
+    left = shape(query, Context(_NONE, query, Settings(known=KNOWN))).possible
+    return left is not None and "namespace" in left
 
 
 def recording_of(recording: Recording) -> dict[str, str]:

@@ -33,6 +33,7 @@ from tests.support import REPOSITORY
 
 ALL = list(entries())
 WAITING = list(entries(waiting(KNOWN)))
+LINKS = Links("https://runbooks.example", "https://grafana.example", "https://kibana.example/?q={namespace}")
 RUNBOOKS = REPOSITORY / "docs" / "runbooks"
 HEADINGS = [
     "## 含义 · Meaning",
@@ -69,7 +70,7 @@ def test_every_alert_has_a_case_and_every_case_an_alert() -> None:
 @each
 def test_a_rule_has_nothing_that_lint_finds(entry: Entry) -> None:
     """By the strictest settings: known metrics, scrapes every 30 s, all annotations."""
-    text = rule_file("g", [entry.rule(Links(runbooks="https://runbooks.example"))])
+    text = rule_file("g", [entry.rule(LINKS)])
     said = lint(parse("rule", text)[0], strict(entry))
     assert not said, "\n".join(one.render() for one in said)
 
