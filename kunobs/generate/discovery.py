@@ -8,7 +8,7 @@ from typing import Any
 
 from kunobs.catalogue.jobs import JOBS, Job, Nodes, Pods, Service
 from kunobs.config.monitoring import MonitoringConfig
-from kunobs.generate.tenants.jobs import GONE, tenants_jobs
+from kunobs.generate.tenants.jobs import GONE, tenants_jobs, through_blackbox
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _META = "__meta_kubernetes_"
@@ -96,15 +96,6 @@ def _probes(config: MonitoringConfig) -> dict[str, Any]:
         "http_sd_configs": [{"url": f"{config.probes.rstrip('/')}/http_sd", "refresh_interval": "30s"}],
         "relabel_configs": through_blackbox(config),
     }
-
-
-def through_blackbox(config: MonitoringConfig) -> list[dict[str, Any]]:
-    """The address that was found is what is asked about; who is scraped is the prober."""
-    return [
-        {"source_labels": ["__address__"], "target_label": "__param_target"},
-        {"source_labels": ["__param_target"], "target_label": "instance"},
-        {"target_label": "__address__", "replacement": config.blackbox},
-    ]
 
 
 def _safe(name: str) -> str:

@@ -75,12 +75,19 @@ def _probes(config: MonitoringConfig, shard: int | None) -> dict[str, Any]:
         "file_sd_configs": [{"files": [f"{config.tenants.files}/probes/*.json"]}],
         "relabel_configs": [
             *_sharded(config, shard, "namespace"),
-            {"source_labels": ["__address__"], "target_label": "__param_target"},
-            {"source_labels": ["__param_target"], "target_label": "instance"},
-            {"target_label": "__address__", "replacement": config.blackbox},
+            *through_blackbox(config),
             {"target_label": "job", "replacement": "probes"},
         ],
     }
+
+
+def through_blackbox(config: MonitoringConfig) -> list[dict[str, Any]]:
+    """The address that was found is what is asked about; who is scraped is the prober."""
+    return [
+        {"source_labels": ["__address__"], "target_label": "__param_target"},
+        {"source_labels": ["__param_target"], "target_label": "instance"},
+        {"target_label": "__address__", "replacement": config.blackbox},
+    ]
 
 
 def _sharded(config: MonitoringConfig, shard: int | None, label: str) -> Iterator[dict[str, Any]]:
