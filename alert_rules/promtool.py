@@ -20,18 +20,19 @@ def failures(promtool: Path, files: Sequence[Path], processes: int = 0) -> dict[
     count = max(1, min(processes or os.cpu_count() or 1, len(files)))
     with ThreadPoolExecutor(count) as pool:
         # Dear ones stand together, so each gets every other file.
-        shares = pool.map(lambda share: _failures(promtool, files[share::count]), range(count))
-        return {name: text for share in shares for name, text in share.items()}
-
-
-def _failures(promtool: Path, files: Sequence[Path]) -> dict[Path, str]:
-    done = subprocess.run(
-        [promtool, "test", "rules", *files],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    parts = _FILE.split(done.stdout)
-    said = dict(zip(parts[1::2], parts[2::2], strict=True))
+        outputs = list(pool.map(lambda share: _output(promtool, files[share::count]), range(count)))
+    said: dict[str, str] = {}
+    for output in outputs:
+        parts = _FILE.split(output)
+        said |= dict(zip(parts[1::2], parts[2::2], strict=True))
     missing = {str(file) for file in files} - said.keys()
     if missing:
-        raise KunobsError(f"promtool said nothing of {sorted(missing)[0]}: {done.stdout[-500:]}")
+        raise KunobsError(f"promtool said nothing of {sorted(missing)[0]}: {outputs[0][-500:]}")
     return {Path(name): text.strip() for name, text in said.items() if text.strip() != "SUCCESS"}
+
+
+def _output(promtool: Path, files: Sequence[Path]) -> str:
+    return subprocess.run(
+        [promtool, "test", "rules", *files],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False,
+    ).stdout  # fmt: skip
