@@ -159,6 +159,16 @@ def test_every_tenant_is_in_one_shard() -> None:
     assert sorted(seen) == ["0"] * 4 + ["1"] * 4
 
 
+def test_pods_that_have_ended_are_no_targets() -> None:
+    """Wherever pods are found by themselves; an evicted one would be a target that is down for days."""
+    jobs = YAML(typ="safe").load(prometheus_files(MonitoringConfig())["prometheus-a.yml"])["scrape_configs"]
+    found = [one for one in jobs if {"role": "pod"} in one.get("kubernetes_sd_configs", ())]
+    assert {"etcd", "tenants"} <= {one["job_name"] for one in found}
+    for one in found:
+        ended = {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "Succeeded|Failed", "action": "drop"}
+        assert ended in one["relabel_configs"], one["job_name"]
+
+
 def test_without_shards_the_pair_has_the_tenants() -> None:
     """And without a folder of files none of their rules and probes."""
     jobs = [

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from alert_rules.enforce import Refused, enforced
 from alert_rules.promql import selectors
+from kunobs.catalogue.signals import RECORDINGS
 from kunobs.cli import main
 from kunobs.config.monitoring import MonitoringConfig, TenantsConfig
 from kunobs.config.tenant import MODULES, ProbeConfig
@@ -115,6 +116,7 @@ def test_a_hostile_file_is_told_line_by_line(tmp_path: Path) -> None:
         ("owner: x\nrules:\n- {alert: A1b, record: 'namespace:a:b', expr: a > 1, summary: x}\n", "not both"),
         ("owner: x\nrules:\n- {alert: Told, expr: a > 1, summary: '{{ query \"up\" }}'}\n", "holds a template"),
         ("owner: x\nrules:\n- {alert: Told, expr: a > 1, summary: x, runbook: 'javascript:alert(1)'}\n", "is no address"),
+        ("owner: x\nrules:\n- {alert: Told, expr: a > 1, summary: x, runbook: 'https://x/{{query}}'}\n", "is no address"),
         ("owner: x\nrules:\n- {alert: Told, expr: a > 1, summary: x, for: 10}\n", "has no unit; write 10s"),
         ("owner: x\nscrape:\n- {name: a}\n- {name: a}\n", ":4: scrape[1].name: is a a second time"),
         ("owner: x\nscrape:\n- {name: ../../etc}\n", "is no name"),
@@ -470,3 +472,8 @@ def test_many_tenants_are_made_by_several_processes_alike(tmp_path: Path, monkey
     assert by_several.wrong == by_one.wrong
     assert by_several.wrong.keys() == {"evil"}
     assert by_several.made == 55
+
+
+def test_no_recording_of_the_platform_can_be_a_tenants() -> None:
+    """Theirs begin with `namespace:`, so none of ours may."""
+    assert not [one.record for of in RECORDINGS.values() for one in of if one.record.startswith("namespace:")]

@@ -16,7 +16,6 @@ from alert_rules.model import Links, recording_of, rule_of
 from alert_rules.texts import template
 from kunobs.catalogue.links import NAMESPACE
 from kunobs.catalogue.signal import Signal, Text
-from kunobs.catalogue.signals import RECORDINGS
 from kunobs.catalogue.slo import Objective
 from kunobs.config.quantities import format_duration
 from kunobs.config.tenant import SloConfig, WordsConfig
@@ -25,7 +24,6 @@ from kunobs.names import tenant_dashboard
 
 LABEL = "namespace"
 SYSTEM = "tenant"
-_OURS = frozenset(one.record for recordings in RECORDINGS.values() for one in recordings)
 
 
 @dataclass(frozen=True)
@@ -78,9 +76,6 @@ def _own(tenant: Tenant, wanted: Wanted, wrong: list[str]) -> Iterator[dict[str,
             expr = enforced(source.expr, LABEL, tenant.namespace)
         except Refused as problem:
             wrong.append(source.at(LABEL, str(problem), problem.fix, problem.text).render())
-            continue
-        if not source.alerting and source.name in _OURS:
-            wrong.append(source.on("record", "duplicate", "the platform records this name", "choose another").render())
             continue
         yield _rule(tenant, place, source, expr, wanted)
 
