@@ -22,7 +22,7 @@ from kunobs.config.monitoring import MonitoringConfig
 from kunobs.errors import ConfigError
 from kunobs.generate.tenants import boards, objects
 from kunobs.generate.tenants.read import Tenant, Text, Wrong, tenant
-from kunobs.generate.tenants.rules import Wanted, groups, objective
+from kunobs.generate.tenants.rules import Wanted, groups
 from kunobs.generate.tenants.targets import refusals
 
 MADE = ".kunobs-tenants"
@@ -114,7 +114,7 @@ def files_of(one: Tenant, config: MonitoringConfig, wanted: Wanted) -> dict[str,
         for problem, fix in refusals(probe, one.namespace, config.tenants.networks)
     ]
     try:
-        made = groups(one, wanted)
+        made, promised = groups(one, wanted)
     except Wrong as error:
         wrong += error.messages
     if wrong:
@@ -122,8 +122,7 @@ def files_of(one: Tenant, config: MonitoringConfig, wanted: Wanted) -> dict[str,
     manifests = [(_name(each), dump(each)) for each in objects.objects(one, made, config)]
     language = one.file.language
     pages = {"home": boards.home(one.namespace, language)}
-    if one.file.slos:
-        promised = [objective(slo, one.namespace) for slo in one.file.slos]
+    if promised:
         pages["slo"] = boards.objectives(one.namespace, language, promised)
     for page, text in pages.items():
         each = objects.dashboard(one, page, config)

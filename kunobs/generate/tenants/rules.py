@@ -35,8 +35,8 @@ class Wanted:
     scrape_interval: float = 30.0
 
 
-def groups(tenant: Tenant, wanted: Wanted) -> list[dict[str, Any]]:
-    """Groups as in a rule file. Wrong tells every mistake in the tenant's queries."""
+def groups(tenant: Tenant, wanted: Wanted) -> tuple[list[dict[str, Any]], list[Objective]]:
+    """Groups as in a rule file, and the objectives among them. Wrong tells every mistake in the tenant's queries."""
     wrong: list[str] = []
     objectives = list(_objectives(tenant, wrong))
     own = list(_own(tenant, wanted, wrong))
@@ -46,7 +46,7 @@ def groups(tenant: Tenant, wanted: Wanted) -> list[dict[str, Any]]:
     if own:
         made.append(_group(tenant.namespace, "own", own))
     _distinct(tenant, made)
-    return made
+    return made, [one for _, one in objectives]
 
 
 def _distinct(tenant: Tenant, made: list[dict[str, Any]]) -> None:
