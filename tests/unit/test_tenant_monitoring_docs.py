@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+from kunobs.cli import main
 from kunobs.config.monitoring import MonitoringConfig
 from kunobs.config.tenant import ProbeConfig, RuleConfig, ScrapeConfig, SloConfig, TenantFile
 from kunobs.generate.tenants.build import files_of
@@ -34,3 +37,23 @@ def test_every_key_is_described() -> None:
     for model in (TenantFile, ScrapeConfig, ProbeConfig, SloConfig, RuleConfig):
         for key in model.model_fields:
             assert f"`{key}`" in PAGE, key
+
+
+def test_the_session_is_what_the_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the page's tenant and one that asks for another's series; no relay, so no AlertmanagerConfig."""
+    example = re.search(r"```yaml\n# tenants/payments\.yaml\n(.*?)```", PAGE, re.DOTALL)
+    session = re.search(r"--dashboards https://grafana\.example\.com\n(.*?)\$ kubectl", PAGE, re.DOTALL)
+    assert example
+    assert session
+    monkeypatch.chdir(tmp_path)
+    Path("tenants").mkdir()
+    Path("tenants/payments.yaml").write_text(example[1])
+    wrong = 'owner: x\nrules:\n  - alert: Other\n    expr: sum by (queue) (queue_length{namespace="payments"}) > 1000\n    summary: x\n'
+    Path("tenants/shop.yaml").write_text(wrong)
+    Path("kunobs.yaml").write_text("version: 1\n")
+    assert main(["generate", "tenants", "tenants/", "--out", "out"]) == 3
+    said = capsys.readouterr()
+    printed = sorted((said.out + said.err).replace(" in out:", " in /etc/prometheus/tenants:").splitlines())
+    assert printed == sorted(session[1].splitlines())
